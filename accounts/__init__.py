@@ -1,0 +1,1 @@
+"""Who you are: users, sign-up, sign-in, profile."""

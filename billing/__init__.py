@@ -1,0 +1,1 @@
+"""Prices, wallet, ledger, holds, usage records and their roll-ups."""

@@ -1,0 +1,276 @@
+"""Prices, wallets, the ledger and usage records. All amounts are integer nano-dollars."""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.pricing import Prices, Quote
+from config.kernel.ids import uuid7
+from config.kernel.money import NANO_PER_USD
+
+MAX_PRICE = 1_000_000 * NANO_PER_USD  # a million dollars per million tokens: above it somebody mistyped
+
+
+class ImmutableRow(Exception):
+    """An append-only row was about to be changed or deleted; write a new one instead."""
+
+
+class AppendOnlyQuerySet(models.QuerySet[Any]):
+    """Refuses the bulk paths around `save` and `delete`; the database trigger refuses the rest."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise ImmutableRow(self.model.__name__)
+
+    def delete(self) -> NoReturn:
+        raise ImmutableRow(self.model.__name__)
+
+
+class PriceField(models.BigIntegerField):
+    """Nano-dollars per million tokens (or per call); $2.50 per million is 2500000000."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("validators", [MaxValueValidator(MAX_PRICE)])
+        super().__init__(*args, **kwargs)
+
+
+class ModelPrice(models.Model):
+    """What one model costs from a date on. Rows are versions: a change of price is a new row."""
+
+    model = models.CharField(_("model"), max_length=120)
+    provider = models.CharField(_("provider"), max_length=40, blank=True)
+    tags = models.JSONField(_("capabilities"), default=list, blank=True)
+    input = PriceField(_("input / 1M tokens"), default=0)
+    output = PriceField(_("output / 1M tokens"), default=0)
+    cache_read = PriceField(_("cached input / 1M tokens"), null=True, blank=True, help_text=_("Empty: as input."))
+    cache_write = PriceField(_("cache write / 1M tokens"), null=True, blank=True, help_text=_("Empty: as input."))
+    reasoning = PriceField(_("reasoning / 1M tokens"), null=True, blank=True, help_text=_("Empty: as output."))
+    per_call = PriceField(_("per call"), default=0)
+    max_output_tokens = models.PositiveIntegerField(
+        _("longest answer, tokens"), default=8192, help_text=_("Reserved when a call names no max_tokens.")
+    )
+    effective_from = models.DateTimeField(_("in force from"), default=timezone.now)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("model price")
+        verbose_name_plural = _("model prices")
+        ordering = ["model", "-effective_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "effective_from"], name="price_one_per_moment"),
+            models.CheckConstraint(
+                condition=Q(input__gte=0, output__gte=0, per_call__gte=0)
+                & (Q(cache_read=None) | Q(cache_read__gte=0))
+                & (Q(cache_write=None) | Q(cache_write__gte=0))
+                & (Q(reasoning=None) | Q(reasoning__gte=0)),
+                name="price_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.model
+
+    @property
+    def prices(self) -> Prices:
+        """The numbers alone, as the pure arithmetic takes them."""
+        return Prices(
+            input=self.input,
+            output=self.output,
+            cache_read=self.input if self.cache_read is None else self.cache_read,
+            cache_write=self.input if self.cache_write is None else self.cache_write,
+            reasoning=self.output if self.reasoning is None else self.reasoning,
+            per_call=self.per_call,
+        )
+
+
+class Wallet(models.Model):
+    """A user's credit account. Changed only by conditional UPDATEs in `ledger` and `holds`."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="wallet")
+    balance = models.BigIntegerField(_("balance"), default=0, editable=False)
+    held = models.BigIntegerField(_("held"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("wallet")
+        verbose_name_plural = _("wallets")
+        constraints = [
+            models.CheckConstraint(condition=Q(held__gte=0), name="wallet_held_not_negative"),
+            models.CheckConstraint(condition=Q(balance__gte=F("held")), name="wallet_balance_covers_held"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}"
+
+    @property
+    def available(self) -> int:
+        """What a new request may use."""
+        return self.balance - self.held
+
+
+class LedgerEntry(models.Model):
+    """One signed credit movement other than usage (a usage record is its own debit). Append-only."""
+
+    class Kind(models.TextChoices):
+        GRANT = "grant", _("Grant")
+        TOP_UP = "top_up", _("Top-up")
+        BONUS = "bonus", _("Bonus")
+        REDEEM = "redeem", _("Redemption code")
+        REFUND = "refund", _("Refund")
+        ADJUSTMENT = "adjustment", _("Adjustment")
+        EXPIRY = "expiry", _("Expiry")
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="entries")
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    amount = models.BigIntegerField(_("amount"))
+    balance_after = models.BigIntegerField(_("balance after"))
+    idempotency_key = models.CharField(_("idempotency key"), max_length=120, unique=True)
+    reference = models.CharField(_("reference"), max_length=120, blank=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger_actions"
+    )
+    created_at = models.DateTimeField(_("time"), default=timezone.now)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ledger entry")
+        verbose_name_plural = _("ledger entries")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["wallet", "-id"], name="ledger_by_wallet")]
+        constraints = [models.CheckConstraint(condition=~Q(amount=0), name="ledger_amount_not_zero")]
+
+    def __str__(self) -> str:
+        return self.idempotency_key
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ImmutableRow(self.idempotency_key)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ImmutableRow(self.idempotency_key)
+
+
+class UsageRecord(models.Model):
+    """One relayed request and its whole life: inserted `open` with its hold, moved once to a final status.
+
+    The primary key is a UUIDv7: request id, sort key and time in one. The row keeps the prices, the ratio and the
+    counts it was charged by, so that anyone can recompute the charge from it alone.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Running")
+        SETTLED = "settled", _("Completed")
+        FAILED = "failed", _("Failed")
+        ABANDONED = "abandoned", _("Interrupted")
+
+    class EndReason(models.TextChoices):
+        COMPLETED = "completed", _("Answer complete")
+        CLIENT_GONE = "client_gone", _("The caller left")
+        UPSTREAM_ERROR = "upstream_error", _("Upstream error")
+        UPSTREAM_TIMEOUT = "upstream_timeout", _("Upstream time-out")
+        TRUNCATED = "truncated", _("Upstream ended early")
+        REJECTED = "rejected", _("Refused by the upstream")
+        SHUTDOWN = "shutdown", _("Server restarted")
+        CRASHED = "crashed", _("Server crashed")
+        INTERNAL_ERROR = "internal_error", _("Internal error")
+
+    class Rule(models.TextChoices):
+        REPORTED = "reported", _("Charged by the upstream's token counts")
+        DELIVERED = "delivered", _("Charged for the text delivered, counted here")
+        NOTHING = "nothing", _("Nothing delivered, nothing charged")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    token = models.ForeignKey("tokens.Token", on_delete=models.PROTECT, related_name="+", db_index=False)
+    token_name = models.CharField(max_length=80)
+    group = models.CharField(max_length=40)
+    endpoint = models.CharField(max_length=40)
+    is_stream = models.BooleanField()
+    model = models.CharField(max_length=120)
+    price = models.ForeignKey(ModelPrice, on_delete=models.PROTECT, related_name="+", db_index=False)
+    prices = models.JSONField()
+    ratio_ppm = models.BigIntegerField()
+    channel_id = models.BigIntegerField(null=True)
+    channel_name = models.CharField(max_length=80, blank=True)
+    attempts = models.JSONField(default=list)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    hold = models.BigIntegerField()
+    charge = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(null=True)
+    cache_read_tokens = models.BigIntegerField(null=True)
+    cache_write_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    end_reason = models.CharField(max_length=20, choices=EndReason.choices, blank=True)
+    rule = models.CharField(max_length=12, choices=Rule.choices, blank=True)
+    is_suspect = models.BooleanField(default=False)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    first_byte_ms = models.PositiveIntegerField(null=True)
+    total_ms = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("usage record")
+        verbose_name_plural = _("usage records")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="usage_by_user"),
+            models.Index(fields=["token", "-id"], name="usage_by_token"),
+            models.Index(fields=["lease_until"], condition=Q(status="open"), name="usage_open_lease"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(charge__gte=0, hold__gte=F("charge")), name="usage_charge_within_hold"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def quote(self) -> Quote:
+        """The frozen terms of this request, rebuilt from the row alone."""
+        return Quote(price_id=self.price_id, prices=Prices(**self.prices), ratio_ppm=self.ratio_ppm)
+
+
+class UsageRollup(models.Model):
+    """Usage of one hour by account, key, model, group and channel. Written once an hour has no open request left."""
+
+    hour = models.DateTimeField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    token = models.ForeignKey("tokens.Token", on_delete=models.PROTECT, related_name="+", db_index=False)
+    model = models.CharField(max_length=120)
+    group = models.CharField(max_length=40)
+    channel_id = models.BigIntegerField(null=True)
+    requests = models.BigIntegerField()
+    succeeded = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    cached_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    charge = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "hour"], name="rollup_by_user"),
+            models.Index(fields=["hour"], name="rollup_by_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.model}"
+
+
+class RollupMark(models.Model):
+    """How far the roll-ups reach: every hour before `rolled_until` is rolled up and final."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    rolled_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.rolled_until}"

@@ -1,0 +1,75 @@
+"""The site API's envelope: `{"ok": true, …}` or `{"ok": false, "error": {code, message, details?}}`."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from config.kernel.errors import DomainError
+
+logger = logging.getLogger("tollbooth.api")
+
+_BY_STATUS = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "not_found", 405: "method_not_allowed", 429: "RATE_LIMIT"}
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Django's session with CSRF. Naming a scheme makes DRF answer 401 instead of 403 where nobody is signed in."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"
+
+
+def ok(status: int = 200, **fields: Any) -> Response:
+    """A success in the envelope."""
+    return Response({"ok": True, **fields}, status=status)
+
+
+def failure(status: int, code: str, message: str, *, details: Any = None, headers: Any = None) -> Response:
+    """A failure in the envelope."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if details:
+        error["details"] = details
+    return Response({"ok": False, "error": error}, status=status, headers=headers)
+
+
+def render_exception(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler for `/api/*`: every error leaves in the envelope, the unexpected ones without their text."""
+    match error:
+        case DomainError():
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+            return failure(error.status, error.code, error.message, details=error.details, headers=headers)
+        case exceptions.ValidationError() | exceptions.ParseError() | exceptions.UnsupportedMediaType():
+            return _invalid_payload(error)
+        case exceptions.APIException():
+            code = _BY_STATUS.get(error.status_code, "error")
+            return failure(error.status_code, code, str(error.detail), headers=_headers_of(error))
+        case Http404():
+            return failure(404, "not_found", "There is no such object.")
+        case PermissionDenied():
+            return failure(403, "FORBIDDEN", "This is not allowed.")
+    logger.error("unhandled error in the site API", exc_info=error)
+    return failure(500, "SERVER_ERROR", "Something went wrong on our side. Please try again.")
+
+
+def _invalid_payload(error: exceptions.APIException) -> Response:
+    detail = error.detail
+    if isinstance(detail, dict):
+        details = {field: [str(item) for item in _as_list(messages)] for field, messages in detail.items()}
+        return failure(400, "invalid_payload", "The request has invalid fields.", details=details)
+    return failure(400, "invalid_payload", " ".join(str(item) for item in _as_list(detail)))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _headers_of(error: exceptions.APIException) -> dict[str, str] | None:
+    wait = getattr(error, "wait", None)
+    if wait is not None:
+        return {"Retry-After": str(int(wait) + 1)}
+    challenge = getattr(error, "auth_header", None)
+    return {"WWW-Authenticate": challenge} if challenge else None

@@ -1,0 +1,23 @@
+"""The site API; an unknown path answers in its envelope."""
+
+from django.urls import include, path, re_path
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from config.kernel.errors import NotFound
+
+
+class UnknownPath(APIView):
+    """Everything under /api/ that is not served."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        raise NotFound("There is no such address in the site API.")
+
+
+urlpatterns = [
+    path("tokens", include("tokens.api_urls")),
+    re_path(r"", UnknownPath.as_view()),
+]

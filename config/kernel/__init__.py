@@ -1,0 +1,1 @@
+"""Words every app shares: errors, money, ids, secrets. Imports neither Django nor any app."""

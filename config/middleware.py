@@ -1,0 +1,48 @@
+"""Middleware of the pages and the site API; the relay has its own short list."""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from config.kernel.ids import uuid7
+
+HEADER = "X-Request-Id"
+_SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+def request_id_of(request: HttpRequest) -> str:
+    """The caller's id when it is harmless, else a new one; stays the same for the whole request."""
+    known = getattr(request, "request_id", None)
+    if known is None:
+        sent = request.headers.get(HEADER, "")
+        known = sent if _SAFE.fullmatch(sent) else str(uuid7())
+        request.request_id = known  # type: ignore[attr-defined]
+    return str(known)
+
+
+@sync_and_async_middleware
+def request_id(get_response: GetResponse) -> GetResponse:
+    """Give every request an id and say it in the answer."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            request_id_of(request)
+            response: HttpResponseBase = await get_response(request)  # type: ignore[misc]
+            response.headers[HEADER] = request_id_of(request)
+            return response
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        request_id_of(request)
+        response = get_response(request)
+        assert isinstance(response, HttpResponseBase)
+        response.headers[HEADER] = request_id_of(request)
+        return response
+
+    return answer

@@ -1,0 +1,51 @@
+"""How amounts, ratios and counts are written on pages. Loaded in every template."""
+
+from django import template
+from django.conf import settings
+
+from config.kernel import money
+
+register = template.Library()
+
+
+@register.filter
+def usd(nano: int | None) -> str:
+    """Exact dollars: `$0.000042`."""
+    return "" if nano is None else money.format_usd(nano)
+
+
+@register.filter
+def usd_short(nano: int | None) -> str:
+    """Dollars for tiles and tables: cents from a dollar up, four significant digits below."""
+    return "" if nano is None else money.format_usd_short(nano)
+
+
+@register.filter
+def quota(nano: int | None) -> int | str:
+    """Credit in quota units."""
+    return "" if nano is None else money.nano_to_quota(nano, quota_per_usd=settings.QUOTA_PER_USD)
+
+
+@register.filter
+def ratio(ppm: int) -> str:
+    """`0.28x`."""
+    return money.format_ratio(ppm)
+
+
+@register.filter
+def milliseconds(value: int | None) -> str:
+    """`340 ms`, `2.82 s`, or a dash."""
+    if value is None:
+        return "–"
+    return f"{value} ms" if value < 1000 else f"{value / 1000:.2f} s"
+
+
+@register.filter
+def compact(value: int | None) -> str:
+    """`48,213` up to 99,999, then `36.8M`."""
+    if value is None:
+        return "–"
+    for size, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (100_000, "")):
+        if value >= size and letter:
+            return f"{value / size:.1f}{letter}"
+    return f"{value:,}" if value < 100_000 else f"{value / 1000:.0f}K"

@@ -1,0 +1,22 @@
+"""The whole URL space on one screen."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from config import health
+
+urlpatterns = [
+    # Pages
+    path("", include("relay.urls")),  # Home, Pricing
+    path("", include("billing.urls")),  # Dashboard, Usage log
+    path("tokens", include("tokens.urls")),  # Token Management
+    path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+    # APIs
+    path("v1/", include("relay.v1_urls")),
+    path("api/", include("config.api_urls")),
+    # For load balancers
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]

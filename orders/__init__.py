@@ -1,0 +1,1 @@
+"""Packages on sale and how credit is bought."""

@@ -1,0 +1,1 @@
+"""Channels, routing and the OpenAI-compatible API."""

@@ -1,0 +1,5 @@
+"""The OpenAI-compatible API under /v1/."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,1 @@
+"""API keys and the price groups they run in."""

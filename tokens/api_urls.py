@@ -1,0 +1,5 @@
+"""`/api/tokens`."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,158 @@
+"""Price groups and API keys."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.ids import opaque_id
+from config.kernel.money import PPM, format_ratio
+
+MAX_RATIO_PPM = 1_000 * PPM
+
+
+def new_token_id() -> str:
+    """`key_…`, the id that people and the site API see."""
+    return opaque_id("key")
+
+
+class Group(models.Model):
+    """A price and channel class a token runs in. `auto` has no ratio of its own: it takes the cheapest group that serves the model."""
+
+    code = models.CharField(_("code"), max_length=40, unique=True)
+    description = models.CharField(_("description"), max_length=200, blank=True)
+    description_zh = models.CharField(_("description (Chinese)"), max_length=200, blank=True)
+    ratio_ppm = models.PositiveBigIntegerField(
+        _("ratio (parts per million)"),
+        default=PPM,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RATIO_PPM)],
+        help_text=_("Exact multiplier on list prices: 280000 is 0.28x."),
+    )
+    is_auto = models.BooleanField(_("automatic"), default=False)
+    is_public = models.BooleanField(_("open to everybody"), default=True)
+    is_default = models.BooleanField(_("default for new users"), default=False)
+    sort_order = models.IntegerField(_("sort order"), default=100)
+
+    class Meta:
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+        ordering = ["sort_order", "ratio_ppm", "code"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ratio_ppm__gte=1, ratio_ppm__lte=MAX_RATIO_PPM), name="group_ratio_in_range"),
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="group_one_default"),
+            models.UniqueConstraint(fields=["is_auto"], condition=Q(is_auto=True), name="group_one_auto"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def ratio_label(self) -> str:
+        """`0.28x`, or a word for the automatic group."""
+        return str(_("Automatic")) if self.is_auto else format_ratio(self.ratio_ppm)
+
+    @property
+    def local_description(self) -> str:
+        """The description in the reader's language."""
+        chinese = (get_language() or "").startswith("zh")
+        return (chinese and self.description_zh) or self.description
+
+
+class GroupAccess(models.Model):
+    """A user's right to run keys in a group that is not open to everybody, and which group new keys start in."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="group_access")
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="access")
+    is_default = models.BooleanField(_("default for new keys"), default=False)
+
+    class Meta:
+        verbose_name = _("group access")
+        verbose_name_plural = _("group access")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "group"], name="group_access_once"),
+            models.UniqueConstraint(fields=["user"], condition=Q(is_default=True), name="group_access_one_default"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} → {self.group}"
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    """Every query of a customer's page starts with `owned_by`."""
+
+    def owned_by(self, user: models.Model) -> "TokenQuerySet":
+        """The user's keys that were not deleted; somebody else's are simply not there."""
+        return self.filter(user=user, deleted_at=None)
+
+
+class Token(models.Model):
+    """An API key: the keyed hash finds it, the sealed copy (if kept) lets its owner copy it again, the plain key is never stored."""
+
+    class Status(models.TextChoices):
+        ENABLED = "enabled", _("Enabled")
+        DISABLED = "disabled", _("Disabled")
+        EXPIRED = "expired", _("Expired")
+        EXHAUSTED = "exhausted", _("Exhausted")
+
+    public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_token_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="tokens")
+    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="tokens")
+    name = models.CharField(_("name"), max_length=80)
+    key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    key_sealed = models.BinaryField(null=True, editable=False)
+    key_head = models.CharField(max_length=8, editable=False)
+    key_tail = models.CharField(max_length=4, editable=False)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    quota = models.BigIntegerField(_("quota in nano-dollars"), null=True, blank=True, help_text=_("Empty: unlimited."))
+    used = models.BigIntegerField(_("used, nano-dollars"), default=0, editable=False)
+    held = models.BigIntegerField(_("held, nano-dollars"), default=0, editable=False)
+    models_allowed = models.JSONField(_("models"), default=list, blank=True, help_text=_("Empty: every model of the group."))
+    ips_allowed = models.JSONField(_("addresses"), default=list, blank=True, help_text=_("Networks; empty: any address."))
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["user", "-created_at"], name="token_by_user")]
+        constraints = [
+            models.CheckConstraint(condition=Q(used__gte=0, held__gte=0), name="token_counters_not_negative"),
+            models.CheckConstraint(condition=Q(quota=None) | Q(quota__gte=F("used") + F("held")), name="token_within_quota"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.masked_key})"
+
+    @property
+    def masked_key(self) -> str:
+        """`sk-9Duf*****KJLe`."""
+        return f"{self.key_head}*****{self.key_tail}"
+
+    @property
+    def status(self) -> "Token.Status":
+        """What the key can do right now; disabled wins over expired, expired over exhausted."""
+        if not self.is_enabled:
+            return self.Status.DISABLED
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return self.Status.EXPIRED
+        if self.quota is not None and self.used >= self.quota:
+            return self.Status.EXHAUSTED
+        return self.Status.ENABLED
+
+
+class ConfigVersion(models.Model):
+    """One counter per kind of configuration; processes reload their snapshot when it has moved."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    version = models.BigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
