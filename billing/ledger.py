@@ -1,0 +1,54 @@
+"""The only writer of ledger entries: every way credit appears or vanishes other than usage."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from billing.models import LedgerEntry, Wallet
+from config.kernel.errors import InsufficientCredit, NotFound
+from config.kernel.money import NanoUSD
+
+
+def post_entry(
+    *,
+    user_id: int,
+    amount: NanoUSD,
+    kind: LedgerEntry.Kind,
+    idempotency_key: str,
+    reference: str = "",
+    reason: str = "",
+    actor_id: int | None = None,
+) -> bool:
+    """Move credit once per idempotency key; False when that key was posted before.
+
+    `amount` is signed. Raises InsufficientCredit when a debit would touch held credit, NotFound without a wallet.
+    """
+    if LedgerEntry.objects.filter(idempotency_key=idempotency_key).exists():
+        return False
+    try:
+        with transaction.atomic():
+            wallet = _move(user_id, amount)
+            LedgerEntry.objects.create(
+                wallet=wallet,
+                kind=kind,
+                amount=amount,
+                balance_after=wallet.balance,
+                idempotency_key=idempotency_key,
+                reference=reference,
+                reason=reason,
+                actor_id=actor_id,
+            )
+    except IntegrityError:
+        # A racing call with the same key won; our move was rolled back with the entry that it could not write.
+        if LedgerEntry.objects.filter(idempotency_key=idempotency_key).exists():
+            return False
+        raise
+    return True
+
+
+def _move(user_id: int, amount: int) -> Wallet:
+    covered = Wallet.objects.filter(user_id=user_id, balance__gte=F("held") - amount)
+    if not covered.update(balance=F("balance") + amount):
+        if not Wallet.objects.filter(user_id=user_id).exists():
+            raise NotFound("This user has no wallet.")
+        raise InsufficientCredit("The available balance does not cover this movement.")
+    return Wallet.objects.get(user_id=user_id)
