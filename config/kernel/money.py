@@ -35,6 +35,11 @@ def format_usd(nano: int, *, min_digits: int = 2) -> str:
     return f"{sign}${whole:,}.{digits}" if digits else f"{sign}${whole:,}"
 
 
+def decimal_usd(nano: int) -> str:
+    """Exact dollars for machines: `0.000042`, `0`, `12.5`."""
+    return format_usd(nano, min_digits=0).replace("$", "").replace(",", "")
+
+
 def format_usd_short(nano: int, *, significant: int = 4) -> str:
     """For tiles and table cells: cents from a dollar up, below it `significant` digits (`$0.004212`), never a lying zero."""
     if nano == 0 or abs(nano) >= NANO_PER_USD:

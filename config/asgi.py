@@ -1,0 +1,53 @@
+"""The ASGI application: relay paths to the relay's lean handler, everything else to Django's own."""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application
+
+pages = get_asgi_application()  # first: it sets Django up for the imports below
+
+from django.conf import settings
+
+from relay import runtime
+from relay.asgi import RelayHandler
+
+relay = RelayHandler()
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    """Dispatch one connection by its type and path."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif _is_relay_path(scope["path"]):
+        await relay(scope, receive, send)
+    else:
+        await pages(scope, receive, send)
+
+
+def _is_relay_path(path: str) -> bool:
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in settings.RELAY_PATHS)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start the relay's runtime before the first request, stop it after the last."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            try:
+                await runtime.start()
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": repr(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await runtime.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

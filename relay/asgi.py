@@ -1,0 +1,141 @@
+"""The relay's own ASGI handler.
+
+Django's stock handler opens a thread context per request and hops threads for its signals: about 2 ms of CPU. This one
+resolves the same URLs and calls the same views without either, so nothing on these paths may touch the ORM directly.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.module_loading import import_string
+
+from config.kernel.errors import DomainError, TooLarge
+from relay.errors import error_response
+
+logger = logging.getLogger("tollbooth.relay")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class EventStream(HttpResponseBase):
+    """A Server-Sent-Events answer: pieces of bytes from an asynchronous iterator."""
+
+    streaming = True
+
+    def __init__(self, pieces: AsyncIterator[bytes], *, on_close: Callable[[], None]) -> None:
+        super().__init__(content_type="text/event-stream; charset=utf-8")
+        self.pieces = pieces
+        self.headers["Cache-Control"] = "no-cache"
+        self.headers["X-Accel-Buffering"] = "no"
+        self._resource_closers.append(on_close)
+
+
+class ClientGone(Exception):
+    """The caller hung up while sending its request."""
+
+
+class RelayHandler(BaseHandler):
+    """Body → ASGIRequest → middleware → view → answer, cancelled when the caller leaves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.load_middleware(is_async=True)
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        """Build the chain from RELAY_MIDDLEWARE instead of MIDDLEWARE."""
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        chain: Callable[[HttpRequest], Awaitable[HttpResponseBase]] = self._answer
+        for path in reversed(settings.RELAY_MIDDLEWARE):
+            chain = import_string(path)(chain)
+        self._middleware_chain = chain
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        request = ASGIRequest(scope, BytesIO())
+        try:
+            request._body = await read_body(receive, limit=settings.RELAY_MAX_BODY_BYTES)
+        except ClientGone:
+            return
+        except TooLarge as error:
+            request.too_large = error
+        await until_client_leaves(self._respond(request, send), receive)
+
+    async def _respond(self, request: ASGIRequest, send: Send) -> None:
+        response = await self._middleware_chain(request)
+        try:
+            await send_response(response, send)
+        finally:
+            response.close()
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        refused: DomainError | None = getattr(request, "too_large", None)
+        if refused is not None:
+            return error_response(refused)
+        try:
+            response: HttpResponseBase = await self._get_response_async(request)
+        except Exception as error:
+            logger.error("unhandled error before a view of the relay", exc_info=error)
+            return HttpResponse(b'{"error":{"message":"Something went wrong on our side.","type":"api_error",'
+                                b'"param":null,"code":"internal_error"}}', status=500, content_type="application/json")
+        return response
+
+
+async def read_body(receive: Receive, *, limit: int) -> bytes:
+    """The whole request body. Raises TooLarge as soon as it passes `limit`, ClientGone when it never comes."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"The request body is larger than {limit} bytes.")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def until_client_leaves(work: Awaitable[None], receive: Receive) -> None:
+    """Run `work`, cancelling it when the caller disconnects first."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watch.cancel()
+        if not task.done():
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def send_response(response: HttpResponseBase, send: Send) -> None:
+    """Headers, then the body: at once, or piece by piece as it comes."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+    if isinstance(response, EventStream):
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        async for piece in response.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    content = response.content if isinstance(response, HttpResponse) else b""
+    headers.append((b"content-length", str(len(content)).encode()))
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,94 @@
+"""Who calls the relay: a key in one of the three headers that clients use."""
+
+import ipaddress
+from collections import OrderedDict
+from time import monotonic
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from config.kernel.errors import NotAuthenticated, PermissionRefused
+from relay.runtime import Runtime, current
+from tokens.keys import is_well_formed, key_hash
+from tokens.selectors import TokenSnapshot, token_by_key
+
+CACHE_SECONDS = 1.0
+CACHE_SIZE = 20_000
+
+_cache: OrderedDict[bytes, tuple[float, TokenSnapshot]] = OrderedDict()
+
+
+class KeyAuthentication(BaseAuthentication):
+    """DRF authentication by API key; `identify` is awaited by the relay's own dispatch.
+
+    The snapshot may be a second old: the hold re-checks key and wallet in the database.
+    """
+
+    def authenticate(self, request: Request) -> None:
+        """Nothing to do synchronously."""
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    async def identify(self, request: HttpRequest) -> TokenSnapshot:
+        """The caller's token. Raises NotAuthenticated or PermissionRefused."""
+        token = await _token_of(current(), _key_of(request))
+        refusal = token.refusal()
+        if refusal is not None:
+            raise refusal
+        _check_address(token, request)
+        return token
+
+
+def _key_of(request: HttpRequest) -> str:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    key = credential.strip() if scheme.lower() == "bearer" else ""
+    key = key or request.headers.get("x-api-key", "") or request.headers.get("api-key", "")
+    if not key:
+        raise NotAuthenticated("You did not provide an API key. Send it as: Authorization: Bearer sk-…")
+    if not is_well_formed(key):
+        raise _unknown()
+    return key
+
+
+async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
+    digest, now = key_hash(key, pepper=settings.KEY_PEPPER), monotonic()
+    cached = _cache.get(digest)
+    if cached is not None and now - cached[0] < CACHE_SECONDS:
+        return cached[1]
+    token = await runtime.read(token_by_key, key)
+    if token is None:
+        _cache.pop(digest, None)
+        raise _unknown()
+    _cache[digest] = (now, token)
+    _cache.move_to_end(digest)
+    if len(_cache) > CACHE_SIZE:
+        _cache.popitem(last=False)
+    return token
+
+
+def _unknown() -> NotAuthenticated:
+    return NotAuthenticated(f"This API key is not valid. Find your keys at {settings.SITE_URL}/tokens")
+
+
+def _check_address(token: TokenSnapshot, request: HttpRequest) -> None:
+    if not token.networks:
+        return
+    address = client_address(request)
+    if address is None or not any(address in network for network in token.networks):
+        raise PermissionRefused("This key may not be used from your address.", code="ip_not_allowed")
+
+
+def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The caller's address: the peer's, or what the last trusted proxy wrote. Nothing a client sends is believed."""
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+    trusted = settings.TRUSTED_PROXY_COUNT
+    text = hops[-trusted] if 0 < trusted <= len(hops) else request.META.get("REMOTE_ADDR", "")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

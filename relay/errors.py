@@ -1,0 +1,57 @@
+"""Errors in OpenAI's shape, and the upstream's words made safe to repeat."""
+
+import re
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpResponse
+
+from config.kernel.errors import DomainError
+
+_TYPES = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    502: "upstream_error",
+    503: "upstream_error",
+    504: "upstream_error",
+}
+_SECRETS = re.compile(
+    r"""https?://\S+ | [\w.+-]+@[\w-]+\.[\w.]+ | \b(?:sk|pk|key|org|proj|acct|req|Bearer)[-_ ][\w*.-]{4,}
+      | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b | \b(?:[\w-]+\.)+(?:com|net|org|cn|io|ai|dev|internal|local)\b | \b[\w-]{32,}\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+MAX_UPSTREAM_MESSAGE = 500
+
+
+def error_object(error: DomainError) -> dict[str, Any]:
+    """`{"error": {message, type, param, code}}`."""
+    kind = _TYPES.get(error.status, "invalid_request_error")
+    return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.code}}
+
+
+def error_bytes(error: DomainError) -> bytes:
+    return orjson.dumps(error_object(error))
+
+
+def error_response(error: DomainError) -> HttpResponse:
+    """The HTTP answer of an error; the classic profile says 500 for every failure behind us."""
+    status = error.status
+    if settings.RELAY_ERROR_PROFILE == "classic" and status in (502, 503, 504):
+        status = 500
+    response = HttpResponse(error_bytes(error), status=status, content_type="application/json")
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="api"'
+    return response
+
+
+def sanitised(message: Any, *, fallback: str) -> str:
+    """An upstream's sentence without addresses, keys and account names; the fallback when it is no sentence."""
+    if not isinstance(message, str) or not message.strip():
+        return fallback
+    return _SECRETS.sub("[…]", message.strip())[:MAX_UPSTREAM_MESSAGE]

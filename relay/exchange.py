@@ -1,0 +1,318 @@
+"""The life of one relayed request: route, quote, hold, attempts, answer, settlement.
+
+The hold is durable before an upstream is called, the settlement before the last byte leaves. Whatever ends an exchange
+(answer, failure, the caller leaving, shutdown), exactly one settlement is made of it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from django.utils import timezone
+
+from billing.holds import Hold, Settlement, charge_within
+from billing.models import UsageRecord
+from billing.pricing import Quote, Usage, upper_bound
+from billing.usage import Reported, estimate_text, from_openai, prompt_estimate
+from config.kernel.errors import DomainError, NotFound, PermissionRefused, UpstreamFailed, UpstreamTimedOut
+from config.kernel.money import NanoUSD
+from relay import sse
+from relay.chat import ChatRequest
+from relay.errors import error_bytes
+from relay.meter import Meter, delta_texts
+from relay.routing import Route, Target, find_route
+from relay.stream import AnswerStream, open_stream
+from relay.upstream import Failure, open_answer, read_answer
+from tokens.selectors import TokenSnapshot
+
+if TYPE_CHECKING:
+    from relay.runtime import Runtime
+
+MAX_ATTEMPTS = 3
+CLIENT_CLOSED = 499  # nginx's number for a caller who left before the answer
+
+EndReason = UsageRecord.EndReason
+Rule = UsageRecord.Rule
+Status = UsageRecord.Status
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeAnswer:
+    """A complete answer and what it cost."""
+
+    body: bytes
+    charge: NanoUSD
+
+
+class Exchange:
+    """One request between a caller and the upstreams."""
+
+    def __init__(self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str) -> None:
+        self.id = id
+        self._runtime = runtime
+        self._caller = caller
+        self._request = request
+        self._endpoint = endpoint
+        self._started = time.monotonic()
+        self._first_byte_ms: int | None = None
+        self._attempts: list[dict[str, object]] = []
+        self._target: Target | None = None
+        self._meter = Meter(show_usage=request.wants_usage)
+        self._settlement: asyncio.Task[bool] | None = None
+        self._caller_left = False
+        self._route: Route
+        self._hold: Hold
+
+    @property
+    def is_stream(self) -> bool:
+        return self._request.is_stream
+
+    async def begin(self) -> None:
+        """Route, quote and hold. Raises a DomainError and leaves nothing behind, or registers the running exchange."""
+        self._route = self._find_route()
+        self._hold = self._quote()
+        try:
+            await asyncio.shield(self._runtime.keep(self._place_hold()))
+        except asyncio.CancelledError:
+            self._caller_left = True
+            raise
+
+    async def whole(self) -> WholeAnswer:
+        """Fetch a complete answer and settle it. Raises DomainError when every attempt failed, settled as free."""
+        raw, answer = await self._run(self._read_whole)
+        self._first_byte_ms = self._elapsed_ms()
+        delivered = sum(map(estimate_text, delta_texts(answer)))
+        reported = from_openai(answer.get("usage"))
+        settlement = self._account(
+            EndReason.COMPLETED, reported=reported, output_estimate=delivered, is_suspect="usage" in answer and not reported
+        )
+        await self._settle(settlement)
+        return WholeAnswer(self._renamed(raw), settlement.charge)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Open a stream and return its pieces. Raises DomainError when every attempt failed before the first event."""
+        opened = await self._run(self._open_stream)
+        self._first_byte_ms = self._elapsed_ms()
+        return self._pump(opened)
+
+    def seen(self) -> Usage:
+        """What a crash right now would be charged for."""
+        output = self._meter.output_estimate
+        return Usage(input=prompt_estimate(self._request.payload), output=output) if output else Usage()
+
+    def abandon(self, reason: EndReason = EndReason.CLIENT_GONE) -> None:
+        """Settle what was delivered, unless a settlement is under way already. Safe to call at any time, repeatedly."""
+        if self._settlement is None and self.id in self._runtime.active:
+            status = 200 if self._first_byte_ms is not None else CLIENT_CLOSED
+            self._start_settlement(self._account_stream(reason, http_status=status))
+
+    async def _place_hold(self) -> None:
+        await self._runtime.writer.place_hold(self._hold)
+        self._runtime.active[self.id] = self
+        if self._caller_left:
+            self.abandon()
+
+    # ── Before the upstream ──────────────────────────────────────────────────
+
+    def _find_route(self) -> Route:
+        model, caller = self._request.model, self._caller
+        if caller.models_allowed and model not in caller.models_allowed:
+            raise PermissionRefused(f"This key may not call {model}.", code="model_not_allowed", param="model")
+        return find_route(
+            self._runtime.routing.value, model=model, groups=caller.groups, random=self._runtime.random
+        )
+
+    def _quote(self) -> Hold:
+        now = timezone.now()
+        entry = self._runtime.prices.value.price_of(self._request.model, at=now)
+        if entry is None:
+            raise NotFound(
+                f"The model {self._request.model} has no price yet and cannot be called.", code="model_not_found", param="model"
+            )
+        quote = Quote(price_id=entry.price_id, prices=entry.prices, ratio_ppm=self._route.ratio_ppm)
+        longest = (self._request.max_tokens or entry.max_output_tokens) * self._request.choices
+        amount = upper_bound(prompt_tokens=self._request.prompt_bound, completion_tokens=longest, quote=quote)
+        return Hold(
+            id=self.id,
+            user_id=self._caller.user_id,
+            token_id=self._caller.id,
+            token_name=self._caller.name,
+            group=self._route.group,
+            endpoint=self._endpoint,
+            is_stream=self._request.is_stream,
+            model=self._request.model,
+            quote=quote,
+            amount=amount,
+            created_at=now,
+        )
+
+    # ── Attempts ─────────────────────────────────────────────────────────────
+
+    async def _run(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
+        """Try the route's targets; settle for nothing when all fail, when the caller leaves, or when we break."""
+        try:
+            return await self._try_targets(attempt)
+        except Failure as failure:
+            await self._settle(self._account_failure(failure.error))
+            raise failure.error from None
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        except Exception:
+            self.abandon(EndReason.INTERNAL_ERROR)
+            raise
+
+    async def _try_targets(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
+        targets = self._route.targets[:MAX_ATTEMPTS]
+        for position, target in enumerate(targets, start=1):
+            self._target = target
+            begun = time.monotonic()
+            try:
+                result = await attempt(target)
+            except Failure as failure:
+                self._note(target, begun, failure)
+                if not failure.may_fail_over or position == len(targets):
+                    raise
+            else:
+                self._note(target, begun, None)
+                return result
+        raise Failure(UpstreamFailed("No upstream could be tried."), may_fail_over=False)
+
+    def _note(self, target: Target, begun: float, failure: Failure | None) -> None:
+        status = 200 if failure is None else failure.upstream_status
+        took = int((time.monotonic() - begun) * 1000)
+        error = "" if failure is None else failure.error.code
+        self._attempts.append({"channel": target.channel_name, "status": status, "error": error, "ms": took})
+
+    async def _read_whole(self, target: Target) -> tuple[bytes, dict[str, Any]]:
+        body = self._request.body_for(target.upstream_model)
+        response = await open_answer(self._runtime.client, target, body=body, is_stream=False)
+        async with response:
+            return await read_answer(response)
+
+    async def _open_stream(self, target: Target) -> AnswerStream:
+        body = self._request.body_for(target.upstream_model)
+        self._meter = Meter(show_usage=self._request.wants_usage)
+        response = await open_answer(self._runtime.client, target, body=body, is_stream=True)
+        return await open_stream(response, self._meter)
+
+    # ── The stream ───────────────────────────────────────────────────────────
+
+    async def _pump(self, opened: AnswerStream) -> AsyncIterator[bytes]:
+        """Pass the pieces on; settle before the end mark (or the error event) leaves."""
+        error: DomainError | None = None
+        try:
+            yield self._renamed(opened.first)
+            async for piece in opened.pieces:
+                yield self._renamed(piece)
+        except Failure as failure:
+            error = failure.error
+        except (asyncio.CancelledError, GeneratorExit):
+            self.abandon()
+            raise
+        finally:
+            opened.response.close()
+        yield await self._finish_stream(error)
+
+    async def _finish_stream(self, error: DomainError | None) -> bytes:
+        is_complete = self._meter.is_done or self._meter.is_finished
+        if error is None and is_complete:
+            await self._settle(self._account_stream(EndReason.COMPLETED, http_status=200))
+            return sse.DONE_EVENT
+        broken = error or UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
+        await self._settle(self._account_stream(_reason_of(error), http_status=200, error_code=broken.code))
+        return sse.encode(error_bytes(broken))
+
+    def _renamed(self, piece: bytes) -> bytes:
+        """The model's public name where the upstream calls it something else."""
+        target = self._target
+        if target is None or target.upstream_model == self._request.model:
+            return piece
+        public, private = self._request.model.encode(), target.upstream_model.encode()
+        for form in (b'"model":"%s"', b'"model": "%s"'):
+            piece = piece.replace(form % private, form % public)
+        return piece
+
+    # ── Settlement ───────────────────────────────────────────────────────────
+
+    def _account_stream(self, reason: EndReason, *, http_status: int, error_code: str = "") -> Settlement:
+        meter = self._meter
+        return self._account(
+            reason,
+            reported=meter.reported,
+            output_estimate=meter.output_estimate,
+            is_suspect=meter.saw_usage and meter.reported is None,
+            http_status=http_status,
+            error_code=error_code,
+        )
+
+    def _account_failure(self, error: DomainError) -> Settlement:
+        return self._account(
+            _reason_of(error), reported=None, output_estimate=0, http_status=error.status, error_code=error.code
+        )
+
+    def _account(
+        self,
+        reason: EndReason,
+        *,
+        reported: Reported | None,
+        output_estimate: int,
+        is_suspect: bool = False,
+        http_status: int = 200,
+        error_code: str = "",
+    ) -> Settlement:
+        """What is charged: the upstream's counts, else our own count of the delivered text, and nothing for no text."""
+        rule, usage = self._rule_and_usage(reported, output_estimate)
+        priced = charge_within(usage, quote=self._hold.quote, hold=2**63 - 1)
+        charged = NanoUSD(0) if rule == Rule.NOTHING else NanoUSD(min(priced, self._hold.amount))
+        kept = reason == EndReason.COMPLETED or (reason == EndReason.CLIENT_GONE and rule != Rule.NOTHING)
+        return Settlement(
+            id=self.id,
+            status=Status.SETTLED if kept else Status.FAILED,
+            end_reason=reason,
+            rule=rule,
+            usage=usage,
+            charge=charged,
+            is_suspect=is_suspect or bool(reported and reported.is_suspect) or priced > self._hold.amount,
+            channel_id=self._target.channel_id if self._target else None,
+            channel_name=self._target.channel_name if self._target else "",
+            attempts=tuple(self._attempts),
+            http_status=http_status,
+            error_code=error_code,
+            first_byte_ms=self._first_byte_ms,
+            total_ms=self._elapsed_ms(),
+        )
+
+    def _rule_and_usage(self, reported: Reported | None, output_estimate: int) -> tuple[Rule, Usage]:
+        if not output_estimate:
+            return Rule.NOTHING, reported.usage if reported else Usage()
+        if reported is not None:
+            return Rule.REPORTED, reported.usage
+        return Rule.DELIVERED, Usage(input=prompt_estimate(self._request.payload), output=output_estimate)
+
+    async def _settle(self, settlement: Settlement) -> None:
+        """Wait until the settlement is durable; a caller who leaves meanwhile does not undo it."""
+        await asyncio.shield(self._settlement or self._start_settlement(settlement))
+
+    def _start_settlement(self, settlement: Settlement) -> "asyncio.Task[bool]":
+        self._runtime.active.pop(self.id, None)
+        self._settlement = self._runtime.keep(self._runtime.writer.settle(settlement))
+        return self._settlement
+
+    def _elapsed_ms(self) -> int:
+        return int((time.monotonic() - self._started) * 1000)
+
+
+def _reason_of(error: DomainError | None) -> EndReason:
+    match error:
+        case None:
+            return EndReason.TRUNCATED
+        case UpstreamTimedOut():
+            return EndReason.UPSTREAM_TIMEOUT
+        case _ if error.status < 429:
+            return EndReason.REJECTED
+    return EndReason.UPSTREAM_ERROR

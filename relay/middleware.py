@@ -1,0 +1,43 @@
+"""The relay's own short middleware list: an id for every request, CORS on every answer."""
+
+from collections.abc import Awaitable, Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from config.kernel.ids import uuid7
+
+Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Request-Id, X-Tollbooth-Cost, Retry-After",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def request_id(get_response: Handler) -> Handler:
+    """Make the id that names this request in the answer, the usage log and the server's log."""
+
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        request.id = uuid7()  # type: ignore[attr-defined]
+        response = await get_response(request)
+        response.headers["X-Request-Id"] = str(request.id)  # type: ignore[attr-defined]
+        return response
+
+    return answer
+
+
+def cors(get_response: Handler) -> Handler:
+    """Let browsers call the relay from anywhere: keys, not cookies, are what it believes."""
+
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        is_preflight = request.method == "OPTIONS" and "Origin" in request.headers
+        response = HttpResponse(status=204) if is_preflight else await get_response(request)
+        for name, value in {**_CORS, **(_PREFLIGHT if is_preflight else {})}.items():
+            response.headers[name] = value
+        return response
+
+    return answer

@@ -1,0 +1,126 @@
+"""What one serving process owns: the upstream client, the ledger writer, the snapshots and the running exchanges."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from random import SystemRandom
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+
+from billing.models import UsageRecord
+from billing.prices import load_price_list
+from billing.writer import LedgerWriter
+from config.kernel.snapshot import Snapshot
+from relay.catalog import load_routing_table
+from relay.exchange import Exchange
+from relay.upstream import new_client
+from tokens.config_version import current_versions
+
+logger = logging.getLogger("tollbooth.relay")
+
+T = TypeVar("T")
+REFRESH_SECONDS = 1.0
+HEARTBEAT_SECONDS = 2.0
+READER_THREADS = 2
+
+
+class Runtime:
+    """Started with the process's event loop, stopped before it ends."""
+
+    def __init__(self) -> None:
+        self.client = new_client()
+        self.writer = LedgerWriter()
+        self.random = SystemRandom()
+        self.active: dict[UUID, Exchange] = {}
+        self.prices = Snapshot(load_price_list, depends_on=("prices",))
+        self.routing = Snapshot(load_routing_table, depends_on=("channels", "groups"))
+        self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
+        self._kept: set[asyncio.Task[Any]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
+        await self.read(self._refresh)
+        self._loops = [
+            asyncio.create_task(self._repeat(REFRESH_SECONDS, lambda: self.read(self._refresh))),
+            asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self._beat)),
+        ]
+
+    async def stop(self) -> None:
+        """Settle what still runs, wait for every settlement, let go of sockets, threads and connections."""
+        for loop in self._loops:
+            loop.cancel()
+        for exchange in list(self.active.values()):
+            exchange.abandon(UsageRecord.EndReason.SHUTDOWN)
+        if self._kept:
+            await asyncio.wait(self._kept, timeout=settings.RELAY_DRAIN_SECONDS)
+        await self.client.close()
+        await self.writer.close()
+        await self.read(connections.close_all)
+        self._readers.shutdown(wait=True)
+
+    async def read(self, query: Callable[..., T], *arguments: Any) -> T:
+        """Run a database read in a reader thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, _with_fresh_connection, query, arguments)
+
+    def keep(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Run something to its end even if nobody waits for it."""
+        task = asyncio.create_task(work)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+        return task
+
+    def _refresh(self) -> None:
+        versions = current_versions()
+        self.prices.refresh(versions)
+        self.routing.refresh(versions)
+
+    async def _beat(self) -> None:
+        if self.active:
+            await self.writer.heartbeat([(exchange.id, exchange.seen()) for exchange in self.active.values()])
+
+    async def _repeat(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("background work failed, trying again: %s", error)
+            except Exception:
+                logger.exception("background work failed, trying again")
+
+
+def _with_fresh_connection(query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    close_old_connections()
+    return query(*arguments)
+
+
+_current: Runtime | None = None
+
+
+def current() -> Runtime:
+    """The runtime of this process."""
+    if _current is None:
+        raise RuntimeError("the relay was not started: serve config.asgi:application with lifespan support")
+    return _current
+
+
+async def start() -> None:
+    """Start this process's runtime."""
+    global _current  # noqa: PLW0603 - one per process, owned by the ASGI lifespan
+    runtime = Runtime()
+    await runtime.start()
+    _current = runtime
+
+
+async def stop() -> None:
+    """Stop it; safe when it never started."""
+    global _current  # noqa: PLW0603
+    runtime, _current = _current, None
+    if runtime is not None:
+        await runtime.stop()

@@ -1,0 +1,135 @@
+"""The OpenAI-compatible API: DRF views with a short asynchronous dispatch of their own."""
+
+import logging
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from rest_framework.views import APIView
+
+from config.kernel.errors import DomainError, NotFound
+from config.kernel.money import decimal_usd
+from relay.asgi import EventStream
+from relay.authentication import KeyAuthentication
+from relay.chat import parse_chat_request
+from relay.errors import error_response
+from relay.exchange import Exchange
+from relay.runtime import current
+from tokens.selectors import TokenSnapshot
+
+logger = logging.getLogger("tollbooth.relay")
+
+
+class InternalError(DomainError):
+    """Our own fault, told without details."""
+
+
+class MethodNotAllowed(DomainError):
+    status = 405
+    default_code = "method_not_allowed"
+
+
+class RelayView(APIView):
+    """Authenticate, call the handler, turn any exception into OpenAI's error shape.
+
+    DRF's stock dispatch negotiates content types and finalises responses: 406 for an SDK that accepts event streams,
+    and more CPU than the rest of the request. Neither is wanted here.
+    """
+
+    authentication_classes = (KeyAuthentication,)
+    http_method_names = ("get", "post")
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        self.headers: dict[str, str] = {}
+        try:
+            handler = getattr(self, (request.method or "").lower(), None)
+            if handler is None:
+                raise MethodNotAllowed(f"{request.method} is not allowed here.")
+            caller = await self.identify(request)
+            return await handler(request, caller, *args, **kwargs)  # type: ignore[no-any-return]
+        except Exception as error:
+            return self.handle_exception(error)
+
+    async def identify(self, request: HttpRequest) -> TokenSnapshot:
+        """The caller's token, by the view's one authentication class."""
+        authenticator = self.get_authenticators()[0]
+        assert isinstance(authenticator, KeyAuthentication)
+        return await authenticator.identify(request)
+
+    def handle_exception(self, error: Exception) -> HttpResponse:  # type: ignore[override]
+        """The answer of a failure; an unforeseen one is logged and told without its text."""
+        if isinstance(error, DomainError):
+            return error_response(error)
+        logger.error("unhandled error in the relay", exc_info=error)
+        return error_response(InternalError("Something went wrong on our side. Please retry."))
+
+
+class ChatCompletions(RelayView):
+    """`POST /v1/chat/completions`."""
+
+    async def post(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponseBase:
+        exchange = Exchange(
+            id=request.id,  # type: ignore[attr-defined]
+            runtime=current(),
+            caller=caller,
+            request=parse_chat_request(request.body),
+            endpoint="chat.completions",
+        )
+        await exchange.begin()
+        return await (_streamed(exchange) if exchange.is_stream else _whole(exchange))
+
+
+async def _streamed(exchange: Exchange) -> EventStream:
+    return EventStream(await exchange.stream(), on_close=exchange.abandon)
+
+
+async def _whole(exchange: Exchange) -> HttpResponse:
+    answer = await exchange.whole()
+    response = HttpResponse(answer.body, content_type="application/json")
+    response.headers["X-Tollbooth-Cost"] = decimal_usd(answer.charge)
+    return response
+
+
+class ModelList(RelayView):
+    """`GET /v1/models`: what this key may call."""
+
+    async def get(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponse:
+        return _json({"object": "list", "data": [_model_object(name) for name in callable_models(caller)]})
+
+
+class ModelDetail(RelayView):
+    """`GET /v1/models/{id}`."""
+
+    async def get(self, request: HttpRequest, caller: TokenSnapshot, model: str) -> HttpResponse:
+        if model not in callable_models(caller):
+            raise NotFound(f"The model {model} does not exist or is not offered to this key.", code="model_not_found", param="model")
+        return _json(_model_object(model))
+
+
+class UnknownPath(RelayView):
+    """Everything else under the relay's prefix: say which address was probably meant."""
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        hint = f"The base URL of this API is {settings.API_BASE_URL}"
+        if request.path.rstrip("/").endswith("/chat/completions"):
+            hint = f"Post chat completions to {settings.API_BASE_URL}/chat/completions"
+        return error_response(NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url"))
+
+
+def callable_models(caller: TokenSnapshot) -> list[str]:
+    """Models with a price and an enabled channel in the key's groups, within the key's own list."""
+    runtime, now = current(), timezone.now()
+    offered = runtime.routing.value.models_of(caller.groups)
+    if caller.models_allowed:
+        offered &= caller.models_allowed
+    return sorted(model for model in offered if runtime.prices.value.price_of(model, at=now))
+
+
+def _model_object(model: str) -> dict[str, Any]:
+    return {"id": model, "object": "model", "created": 0, "owned_by": settings.SITE_NAME.lower()}
+
+
+def _json(value: Any) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), content_type="application/json")
