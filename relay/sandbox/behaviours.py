@@ -64,11 +64,28 @@ class Behaviour:
         return self.error is None and self.body is Body.CHAT and self.ending is Ending.DONE
 
 
-def _failing(
-    status: int, type: str, code: str, message: str, headers: dict[str, str] | None = None
-) -> tuple[str, Behaviour]:
-    error = Refusal(status, message, type=type, code=code, headers=headers)
-    return f"sandbox-error-{status}", Behaviour(summary=f"Answers with status {status}.", error=error)
+FAILURES = (
+    Refusal(400, "The sandbox finds this request invalid.", code="invalid_request"),
+    Refusal(
+        401,
+        f"Incorrect API key provided: {UPSTREAM_KEY}. Check the keys of account {UPSTREAM_ACCOUNT}.",
+        type="authentication_error",
+        code="invalid_api_key",
+        headers={"OpenAI-Organization": UPSTREAM_ACCOUNT},
+    ),
+    Refusal(402, "The sandbox account is out of credit.", type="insufficient_quota", code="insufficient_quota"),
+    Refusal(403, "The sandbox account may not use this model.", type="permission_error", code="model_not_allowed"),
+    Refusal(404, "The sandbox has withdrawn this model.", code="model_not_found", param="model"),
+    Refusal(
+        429,
+        "The sandbox is over its rate limit. Try again in 7 seconds.",
+        type="rate_limit_error",
+        code="rate_limit_exceeded",
+        headers={"Retry-After": "7"},
+    ),
+    Refusal(500, "The sandbox had an internal error.", type="api_error", code="internal_error"),
+    Refusal(503, "The sandbox is overloaded.", type="api_error", code="overloaded"),
+)
 
 
 def _breaking(summary: str, ending: Ending, tokens: int = 5) -> Behaviour:
@@ -92,30 +109,10 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "sandbox-long": Behaviour(
         summary="A long stream: about 600 tokens, 50 ms each.", chunk_delay=0.05, answer_tokens=600
     ),
-    **dict(
-        [
-            _failing(400, "invalid_request_error", "invalid_request", "The sandbox finds this request invalid."),
-            _failing(
-                401,
-                "authentication_error",
-                "invalid_api_key",
-                f"Incorrect API key provided: {UPSTREAM_KEY}. Check the keys of account {UPSTREAM_ACCOUNT}.",
-                {"OpenAI-Organization": UPSTREAM_ACCOUNT},
-            ),
-            _failing(402, "insufficient_quota", "insufficient_quota", "The sandbox account is out of credit."),
-            _failing(403, "permission_error", "model_not_allowed", "The sandbox account may not use this model."),
-            _failing(404, "invalid_request_error", "model_not_found", "The sandbox has withdrawn this model."),
-            _failing(
-                429,
-                "rate_limit_error",
-                "rate_limit_exceeded",
-                "The sandbox is over its rate limit. Try again in 7 seconds.",
-                {"Retry-After": "7"},
-            ),
-            _failing(500, "api_error", "internal_error", "The sandbox had an internal error."),
-            _failing(503, "api_error", "overloaded", "The sandbox is overloaded."),
-        ]
-    ),
+    **{
+        f"sandbox-error-{failure.status}": Behaviour(summary=f"Answers with status {failure.status}.", error=failure)
+        for failure in FAILURES
+    },
     "sandbox-hang": Behaviour(summary="Accepts the request and never answers.", body=Body.NEVER),
     "sandbox-cut": _breaking("Drops the connection after 5 tokens.", Ending.CUT),
     "sandbox-eof": _breaking("Ends after 5 tokens without finish reason or [DONE].", Ending.EOF),
