@@ -1,46 +1,91 @@
 """The Celery application: queues and the beat table. Broker: Redis when REDIS_URL is set, else files under `var/`."""
 
 import os
+import warnings
+from functools import partial
+from typing import Any
 
 from celery import Celery
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import SecurityWarning
+from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_process_init
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.conf import settings
+from django.db import transaction
 
-app = Celery("tollbooth")
+from config import spool
+from config.serving.leash import die_with_parent
+
+# A worker that runs as root is warned about for the sake of pickled messages; ours are JSON and nothing else.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+QUEUES = ("money", "default", "mail")
+FOLDER = settings.VAR_DIR / "celery"
+SPOOL = FOLDER / "spool"
+IS_EMBEDDED = settings.CELERY_BROKER_URL.startswith(spool.SCHEME)
+
+
+class Task(DjangoTask):
+    """The database row that a task works on was committed first, so a broker that is away may not fail the request."""
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """Publish once the transaction is committed; a failure is logged, and a beat sweep does the work later."""
+        transaction.on_commit(partial(self.delay, *args, **kwargs), robust=True)
+
+
+app = Celery("tollbooth", task_cls=Task)
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_retry_on_startup=True,
     task_ignore_result=True,
     task_serializer="json",
     accept_content=["json"],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    worker_prefetch_multiplier=1,
-    task_default_queue="default",
-    task_queues=[Queue("money"), Queue("default"), Queue("mail")],
     task_time_limit=300,
+    task_default_queue="default",
+    task_queues=[Queue(name) for name in QUEUES],
+    task_publish_retry=False,
+    worker_prefetch_multiplier=1,
+    worker_redirect_stdouts=False,
     timezone="UTC",
-    broker_connection_retry_on_startup=True,
-    worker_hijack_root_logger=False,
-    beat_schedule_filename=str(settings.VAR_DIR / "celery" / "beat-schedule"),
+    beat_schedule_filename=str(FOLDER / "beat-schedule"),
+    # Each entry expires before its next turn: a worker that was away finds one of each, not a thousand.
     beat_schedule={
-        "settle what a crash left open": {"task": "billing.sweep_open_usage", "schedule": 10.0, "options": {"queue": "money"}},
-        "roll up finished hours": {"task": "billing.roll_up_usage", "schedule": 60.0},
+        "settle what a crash left open": {
+            "task": "billing.sweep_open_usage",
+            "schedule": 10.0,
+            "options": {"queue": "money", "expires": 9},
+        },
+        "roll up finished hours": {"task": "billing.roll_up_usage", "schedule": 60.0, "options": {"expires": 59}},
     },
 )
-if settings.CELERY_BROKER_URL.startswith("filesystem"):
-    _spool = settings.VAR_DIR / "celery" / "spool"
-    _control = settings.VAR_DIR / "celery" / "control"
-    app.conf.broker_transport_options = {
-        "data_folder_in": str(_spool),
-        "data_folder_out": str(_spool),
-        "control_folder": str(_control),
-        "store_processed": False,
-    }
-    # Remote control would leave a file per heartbeat in the spool; one embedded worker needs none.
-    app.conf.worker_enable_remote_control = False
-    for folder in (_spool, _control):
-        folder.mkdir(parents=True, exist_ok=True)
+if IS_EMBEDDED:
+    app.conf.broker_transport_options = {"folder": str(SPOOL), "polling_interval": 0.5}
+    app.conf.worker_enable_remote_control = False  # its mailboxes would be more files, and nobody asks one embedded worker
+else:
+    app.conf.broker_transport_options = {"socket_connect_timeout": 1, "socket_timeout": 5}
+FOLDER.mkdir(parents=True, exist_ok=True)
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_logging(**_signal: Any) -> None:
+    """Having a receiver stops Celery from replacing what settings.LOGGING set up."""
+
+
+@worker_init.connect
+def put_back_unfinished(**_signal: Any) -> None:
+    """What an earlier worker had taken when it was killed is done again; tasks are idempotent."""
+    if IS_EMBEDDED:
+        spool.recover(SPOOL)
+
+
+@beat_embedded_init.connect
+@worker_process_init.connect
+def follow_the_worker(**_signal: Any) -> None:
+    """Celery's own child processes outlive a killed worker unless they are told not to."""
+    die_with_parent()

@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accounts.middleware.preferences",
 ]
 RELAY_PATHS = ("/v1", "/chat/completions")  # answered by the relay's own lean handler
 RELAY_MIDDLEWARE = ["relay.middleware.request_id", "relay.middleware.cors"]
@@ -127,7 +128,7 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # ── Celery ───────────────────────────────────────────────────────────────────
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "spool://localhost"  # config/spool.py
 
 # ── Accounts ─────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "accounts.User"
@@ -233,5 +234,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {"django.request": {"level": "ERROR"}, "celery": {"level": "WARNING"}},
 }

@@ -1,0 +1,39 @@
+"""Pages about one's own account that django-allauth does not have."""
+
+from urllib.parse import urlencode
+
+from allauth.account.utils import perform_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from accounts import sign_in_links
+from accounts.models import User
+
+
+# Under no-referrer a browser sends `Origin: null` with the form, which Django's CSRF check refuses; the unguessable,
+# one-time address does that check's work, and Sec-Fetch-Site keeps other sites' forms out.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in_link(request: HttpRequest, user_id: int, token: str) -> HttpResponse:
+    """GET shows a button, because scanners and previews open links too; POST signs in."""
+    if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin":
+        user = sign_in_links.redeem(user_id=user_id, token=token)
+        if user is not None:
+            return _enter(request, user)
+    user = sign_in_links.user_of(user_id=user_id, token=token)
+    response = render(request, "accounts/sign_in_link.html", {"person": user}, status=200 if user else 410)
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the secret
+    return response
+
+
+def _enter(request: HttpRequest, user: User) -> HttpResponse:
+    """Sign in, second factor included; who has no password is asked to set one."""
+    home = resolve_url("dashboard")
+    if not user.has_usable_password():
+        home = f"{resolve_url('account_set_password')}?{urlencode({'next': home})}"
+    response: HttpResponse = perform_login(request, user, redirect_url=home)
+    return response

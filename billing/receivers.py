@@ -1,0 +1,25 @@
+"""What billing does when something happens to an account: a wallet for everybody, trial credit for a verified e-mail."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_confirmed
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from accounts.models import User
+from billing import trial
+from billing.models import Wallet
+
+
+@receiver(post_save, sender=User)
+def open_wallet(instance: User, created: bool, raw: bool, **_signal: Any) -> None:
+    """In the transaction that creates the user: nobody is ever without a wallet."""
+    if created and not raw:
+        Wallet.objects.create(user=instance)
+
+
+@receiver(email_confirmed)
+def welcome(email_address: EmailAddress, **_signal: Any) -> None:
+    """Every verified address sends this; the credit is granted once a user."""
+    trial.grant_credit(user_id=email_address.user_id)
