@@ -1,0 +1,1 @@
+"""The tests, one folder per app; `tests/conftest.py` says what every test may use."""

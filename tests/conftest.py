@@ -1,0 +1,120 @@
+"""What every test may use: personas, browser clients for them, Chromium, and a clean slate.
+
+`tests/provision/plugin.py` decides on which database a run works. `python3 run.py test` makes two runs: the tests
+marked `money` on SQLite without Redis, then all tests on PostgreSQL with Redis. `pytest` alone makes the second.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import Client, override_settings
+from hypothesis import settings as hypothesis_settings
+
+from accounts.models import User
+from tests.factories import make_user
+
+# No deadline: no test may depend on the clock of a busy machine. No saved examples: the printed seed repeats a run.
+hypothesis_settings.register_profile("tollbooth", deadline=None, database=None, derandomize=False, print_blob=True)
+hypothesis_settings.load_profile("tollbooth")
+
+
+# ── The run ──────────────────────────────────────────────────────────────────
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use a started product share one worker, and so one product."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") and not find_chromium():
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("Chromium is not installed (Debian: apt-get install chromium)")
+
+
+def find_chromium() -> str | None:
+    return shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Debian's Chromium, for tests marked `browser`."""
+    path = find_chromium()
+    assert path, "mark the test `browser`, so that it is skipped where there is no Chromium"
+    return path
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file of each worker: with Django's database in memory, threads only meet "table is locked"."""
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_settings() -> Iterator[None]:
+    """Cheap password hashes, and static files without the manifest that only `collectstatic` makes."""
+    storages = {
+        **django_settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_cache() -> Iterator[None]:
+    """No test meets the rate limits or cached rows of another."""
+    yield
+    cache.clear()
+
+
+# ── People ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """A customer."""
+    return persona("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Another customer, who must never see what is alice's."""
+    return persona("bob")
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    """The operator: staff with every permission."""
+    return persona("carol", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def client_of() -> Callable[[User], Client]:
+    """`client_of(alice)`: a browser in which she is signed in."""
+
+    def client_of(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return client_of
+
+
+def persona(name: str, **fields: bool) -> User:
+    """A user with a wallet and a verified e-mail address at example.com."""
+    user = make_user(f"{name}@example.com", name=name.title(), **fields)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
