@@ -9,7 +9,7 @@ from config import secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # ── What kind of installation this is ────────────────────────────────────────
 DEMO = env.bool("DEMO", default=True)  # seeds a sandbox channel, prints mail, allows plain HTTP; say DEMO=false to sell
