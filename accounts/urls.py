@@ -5,6 +5,7 @@ from django.urls import include, path
 from accounts import views
 
 urlpatterns = [
+    path("profile", views.profile, name="profile"),
     path("link/<int:user_id>/<str:token>", views.sign_in_link, name="sign_in_link"),
     path("", include("allauth.urls")),
 ]

@@ -3,13 +3,18 @@
 from urllib.parse import urlencode
 
 from allauth.account.utils import perform_login
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render, resolve_url
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts import sign_in_links
+from accounts.forms import ProfileForm
 from accounts.models import User
 
 
@@ -36,4 +41,25 @@ def _enter(request: HttpRequest, user: User) -> HttpResponse:
     if not user.has_usable_password():
         home = f"{resolve_url('account_set_password')}?{urlencode({'next': home})}"
     response: HttpResponse = perform_login(request, user, redirect_url=home)
+    return response
+
+
+@login_required
+def profile(request: HttpRequest) -> HttpResponse:
+    """Show and change name, language and time zone."""
+    assert isinstance(request.user, User)
+    form = ProfileForm(request.POST or None, instance=request.user)
+    if request.method == "POST" and form.is_valid():
+        user = form.save()
+        messages.success(request, _("Profile saved."))
+        return _keep_language(redirect("profile"), user)
+    return render(request, "accounts/profile.html", {"form": form})
+
+
+def _keep_language(response: HttpResponseRedirect, user: User) -> HttpResponseRedirect:
+    """The language menu's cookie outranks the profile, so a change here has to replace it."""
+    if user.language:
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, user.language, max_age=365 * 24 * 3600, samesite="Lax")
+    else:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
     return response

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import health
+from config import health, theme
 
 urlpatterns = [
     # Pages
@@ -12,6 +12,7 @@ urlpatterns = [
     path("tokens", include("tokens.urls")),  # Token Management
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
+    path("theme", theme.set_theme, name="set-theme"),
     path("admin/", admin.site.urls),
     # APIs
     path("v1/", include("relay.v1_urls")),

@@ -49,3 +49,29 @@ def compact(value: int | None) -> str:
         if value >= size and letter:
             return f"{value / size:.1f}{letter}"
     return f"{value:,}" if value < 100_000 else f"{value / 1000:.0f}K"
+
+
+@register.filter
+def within(path: str, href: str) -> bool:
+    """Whether an address lies on or under another: marks the current entry of a menu."""
+    return bool(href) and (path == href or path.startswith(href.rstrip("/") + "/"))
+
+
+@register.filter
+def fullness(used: int, total: int) -> str:
+    """The tone of a quota bar: nothing, `warn` from 80 %, `bad` when spent."""
+    if used >= total:
+        return "bad"
+    return "warn" if used * 5 >= total * 4 else ""
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """A list written in a template: `"one two"`."""
+    return text.split()
+
+
+@register.filter
+def tab_pairs(text: str) -> list[list[str]]:
+    """`"id:Label,id:Label"` as pairs."""
+    return [part.strip().split(":", 1) for part in text.split(",")]

@@ -1,0 +1,42 @@
+"""Pages speak the reader's language and show times in the reader's zone."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from accounts.models import User
+
+
+def preferences(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Activate the signed-in user's time zone, and language unless the language menu has been used in this browser.
+
+    Synchronous on purpose: as the innermost middleware it keeps the whole stack in one thread hop under ASGI.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if isinstance(user, User):
+            _use_language(request, user.language)
+            _use_time_zone(user.time_zone)
+        try:
+            return get_response(request)
+        finally:
+            timezone.deactivate()
+
+    return answer
+
+
+def _use_language(request: HttpRequest, language: str) -> None:
+    if language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        translation.activate(language)
+        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+
+
+def _use_time_zone(name: str) -> None:
+    try:
+        timezone.activate(ZoneInfo(name))
+    except (ZoneInfoNotFoundError, ValueError):
+        timezone.deactivate()
