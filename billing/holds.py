@@ -94,7 +94,8 @@ def place_hold(hold: Hold) -> None:
 
 
 def _hold_in_wallet(hold: Hold) -> int:
-    # Exists() and not a join: a joined UPDATE becomes a subquery, whose balance PostgreSQL would not re-read after a lock wait.
+    # Exists() and not a join: a joined UPDATE becomes a subquery, and after waiting for a lock PostgreSQL would not
+    # read its balance again.
     active = Exists(User.objects.filter(pk=OuterRef("user_id"), is_active=True))
     covered = Wallet.objects.filter(active, user_id=hold.user_id, balance__gte=F("held") + hold.amount)
     return covered.update(held=F("held") + hold.amount)

@@ -37,7 +37,7 @@ class LedgerWriter:
         try:
             await self._run(holds.place_hold, hold)
         except (DatabaseError, InterfaceError) as error:
-            logger.error("hold refused, database failed: %s", error)
+            logger.warning("hold refused, the database failed: %s", error)
             raise Unavailable(
                 "Billing is unavailable for a moment. Please retry.", code="billing_unavailable", retry_after=2
             ) from error

@@ -37,7 +37,7 @@ def failure(status: int, code: str, message: str, *, details: Any = None, header
 
 
 def render_exception(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler for `/api/*`: every error leaves in the envelope, the unexpected ones without their text."""
+    """DRF's exception handler for `/api/*`: every error in the envelope, unexpected ones without text."""
     match error:
         case DomainError():
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None

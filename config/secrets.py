@@ -1,4 +1,4 @@
-"""Installation secrets: from the environment, else made once and kept in `var/secrets.json` (readable by its owner only)."""
+"""Installation secrets: made once and kept in `var/secrets.json` (0600), unless the environment has them."""
 
 import json
 import os

@@ -84,10 +84,14 @@ class RelayHandler(BaseHandler):
             return error_response(refused)
         try:
             response: HttpResponseBase = await self._get_response_async(request)
-        except Exception as error:
-            logger.error("unhandled error before a view of the relay", exc_info=error)
-            return HttpResponse(b'{"error":{"message":"Something went wrong on our side.","type":"api_error",'
-                                b'"param":null,"code":"internal_error"}}', status=500, content_type="application/json")
+        except Exception:
+            logger.exception("unhandled error before a view of the relay")
+            return HttpResponse(
+                b'{"error":{"message":"Something went wrong on our side.","type":"api_error",'
+                b'"param":null,"code":"internal_error"}}',
+                status=500,
+                content_type="application/json",
+            )
         return response
 
 

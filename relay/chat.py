@@ -1,4 +1,4 @@
-"""A chat completion request as the relay understands it. Pure: bytes in, a checked value out; unknown fields are kept."""
+"""A chat completion request as the relay understands it. Pure: bytes in, a checked value out; unknown fields stay."""
 
 from dataclasses import dataclass
 from typing import Any

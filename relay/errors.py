@@ -21,7 +21,8 @@ _TYPES = {
 }
 _SECRETS = re.compile(
     r"""https?://\S+ | [\w.+-]+@[\w-]+\.[\w.]+ | \b(?:sk|pk|key|org|proj|acct|req|Bearer)[-_ ][\w*.-]{4,}
-      | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b | \b(?:[\w-]+\.)+(?:com|net|org|cn|io|ai|dev|internal|local)\b | \b[\w-]{32,}\b""",
+      | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b | \b(?:[\w-]+\.)+(?:com|net|org|cn|io|ai|dev|internal|local)\b
+      | \b[\w-]{32,}\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 MAX_UPSTREAM_MESSAGE = 500

@@ -51,7 +51,9 @@ class WholeAnswer:
 class Exchange:
     """One request between a caller and the upstreams."""
 
-    def __init__(self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str) -> None:
+    def __init__(
+        self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str
+    ) -> None:
         self.id = id
         self._runtime = runtime
         self._caller = caller
@@ -88,7 +90,10 @@ class Exchange:
         delivered = sum(map(estimate_text, delta_texts(answer)))
         reported = from_openai(answer.get("usage"))
         settlement = self._account(
-            EndReason.COMPLETED, reported=reported, output_estimate=delivered, is_suspect="usage" in answer and not reported
+            EndReason.COMPLETED,
+            reported=reported,
+            output_estimate=delivered,
+            is_suspect="usage" in answer and not reported,
         )
         await self._settle(settlement)
         return WholeAnswer(self._renamed(raw), settlement.charge)
@@ -122,16 +127,16 @@ class Exchange:
         model, caller = self._request.model, self._caller
         if caller.models_allowed and model not in caller.models_allowed:
             raise PermissionRefused(f"This key may not call {model}.", code="model_not_allowed", param="model")
-        return find_route(
-            self._runtime.routing.value, model=model, groups=caller.groups, random=self._runtime.random
-        )
+        return find_route(self._runtime.routing.value, model=model, groups=caller.groups, random=self._runtime.random)
 
     def _quote(self) -> Hold:
         now = timezone.now()
         entry = self._runtime.prices.value.price_of(self._request.model, at=now)
         if entry is None:
             raise NotFound(
-                f"The model {self._request.model} has no price yet and cannot be called.", code="model_not_found", param="model"
+                f"The model {self._request.model} has no price yet and cannot be called.",
+                code="model_not_found",
+                param="model",
             )
         quote = Quote(price_id=entry.price_id, prices=entry.prices, ratio_ppm=self._route.ratio_ppm)
         longest = (self._request.max_tokens or entry.max_output_tokens) * self._request.choices

@@ -15,7 +15,7 @@ def new_channel_key() -> str:
 
 
 class Channel(models.Model):
-    """One upstream account: provider, base URL, sealed secret, the models it serves and the groups it serves them in."""
+    """One upstream account: base URL, sealed secret, the models it serves and the groups it serves them in."""
 
     class Status(models.TextChoices):
         ENABLED = "enabled", _("Enabled")
@@ -30,7 +30,9 @@ class Channel(models.Model):
     priority = models.IntegerField(_("priority"), default=0, help_text=_("Higher is tried first."))
     weight = models.PositiveIntegerField(_("weight"), default=1, validators=[MinValueValidator(1)])
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ENABLED)
-    is_sandbox = models.BooleanField(_("sandbox"), default=False, help_text=_("Answers are made up; for trials and tests."))
+    is_sandbox = models.BooleanField(
+        _("sandbox"), default=False, help_text=_("Made-up answers, for trials.")
+    )
     tested_at = models.DateTimeField(_("last test"), null=True, blank=True, editable=False)
     test_ok = models.BooleanField(_("last test passed"), null=True, editable=False)
     test_ms = models.PositiveIntegerField(_("last test, ms"), null=True, blank=True, editable=False)
@@ -51,7 +53,9 @@ class ChannelModel(models.Model):
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="channel_models")
     model = models.CharField(_("model"), max_length=120)
-    upstream_model = models.CharField(_("name at the upstream"), max_length=120, blank=True, help_text=_("Empty: the same."))
+    upstream_model = models.CharField(
+        _("name at the upstream"), max_length=120, blank=True, help_text=_("Empty: the same.")
+    )
 
     class Meta:
         verbose_name = _("channel model")

@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """Ratio of every group; enabled targets by (group, model); and which models a group would serve were all channels up."""
+    """Ratio of every group; enabled targets by (group, model); what each group would serve were all channels up."""
 
     ratios: dict[str, int]
     targets: dict[tuple[str, str], tuple[Target, ...]]

@@ -112,7 +112,7 @@ def current() -> Runtime:
 
 async def start() -> None:
     """Start this process's runtime."""
-    global _current  # noqa: PLW0603 - one per process, owned by the ASGI lifespan
+    global _current
     runtime = Runtime()
     await runtime.start()
     _current = runtime
@@ -120,7 +120,7 @@ async def start() -> None:
 
 async def stop() -> None:
     """Stop it; safe when it never started."""
-    global _current  # noqa: PLW0603
+    global _current
     runtime, _current = _current, None
     if runtime is not None:
         await runtime.stop()

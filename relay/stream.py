@@ -30,14 +30,18 @@ async def open_stream(response: aiohttp.ClientResponse, meter: Meter) -> AnswerS
     """Wait for the first event, so that a channel that has nothing to say can still be failed over. Raises Failure."""
     if response.content_type != "text/event-stream":
         response.close()
-        raise Failure(UpstreamFailed("The upstream did not stream its answer."), may_fail_over=True, upstream_status=200)
+        raise Failure(
+            UpstreamFailed("The upstream did not stream its answer."), may_fail_over=True, upstream_status=200
+        )
     pieces = read_pieces(response, meter)
     try:
         async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
             first = await _first_data(pieces, meter)
     except TimeoutError:
         response.close()
-        raise Failure(UpstreamTimedOut("The upstream did not answer in time. Please retry."), may_fail_over=True) from None
+        raise Failure(
+            UpstreamTimedOut("The upstream did not answer in time. Please retry."), may_fail_over=True
+        ) from None
     except (Failure, asyncio.CancelledError):
         response.close()
         raise
@@ -48,7 +52,9 @@ async def _first_data(pieces: AsyncIterator[bytes], meter: Meter) -> bytes:
     async for piece in pieces:
         if meter.delivered:
             return piece
-    raise Failure(UpstreamFailed("The upstream ended its answer before it began."), may_fail_over=True, upstream_status=200)
+    raise Failure(
+        UpstreamFailed("The upstream ended its answer before it began."), may_fail_over=True, upstream_status=200
+    )
 
 
 async def read_pieces(response: aiohttp.ClientResponse, meter: Meter) -> AsyncIterator[bytes]:

@@ -8,7 +8,15 @@ import aiohttp
 import orjson
 from django.conf import settings
 
-from config.kernel.errors import DomainError, InvalidInput, NotFound, RateLimited, TooLarge, UpstreamFailed, UpstreamTimedOut
+from config.kernel.errors import (
+    DomainError,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    UpstreamFailed,
+    UpstreamTimedOut,
+)
 from relay.errors import sanitised
 from relay.routing import Target
 
@@ -42,7 +50,9 @@ def new_client() -> aiohttp.ClientSession:
     )
 
 
-async def open_answer(client: aiohttp.ClientSession, target: Target, *, body: bytes, is_stream: bool) -> aiohttp.ClientResponse:
+async def open_answer(
+    client: aiohttp.ClientSession, target: Target, *, body: bytes, is_stream: bool
+) -> aiohttp.ClientResponse:
     """Send one chat request; returns the answer with status 200 and its body unread. Raises Failure."""
     headers = {
         "Content-Type": "application/json",
@@ -77,11 +87,15 @@ async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str
         raise Failure(_unreachable(error), may_fail_over=True) from None
     answer = _json_object(raw)
     if answer is None:
-        raise Failure(UpstreamFailed("The upstream's answer could not be read."), may_fail_over=True, upstream_status=200)
+        raise Failure(
+            UpstreamFailed("The upstream's answer could not be read."), may_fail_over=True, upstream_status=200
+        )
     if answer.get("error"):
         raise Failure(from_error_body(answer["error"]), may_fail_over=True, upstream_status=200)
     if not answer.get("choices"):
-        raise Failure(UpstreamFailed("The upstream answered without any choice."), may_fail_over=True, upstream_status=200)
+        raise Failure(
+            UpstreamFailed("The upstream answered without any choice."), may_fail_over=True, upstream_status=200
+        )
     return raw, answer
 
 
@@ -123,7 +137,9 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
             "Every upstream of this model is at its limit. Please retry later.", retry_after=_retry_after(response)
         )
         return Failure(error, may_fail_over=True, upstream_status=status)
-    return Failure(UpstreamFailed("The upstream failed to answer. Please retry."), may_fail_over=True, upstream_status=status)
+    return Failure(
+        UpstreamFailed("The upstream failed to answer. Please retry."), may_fail_over=True, upstream_status=status
+    )
 
 
 def _passed_on(status: int, message: Any, detail: Any) -> DomainError:

@@ -54,9 +54,7 @@ class RelayView(APIView):
 
     async def identify(self, request: HttpRequest) -> TokenSnapshot:
         """The caller's token, by the view's one authentication class."""
-        authenticator = self.get_authenticators()[0]
-        assert isinstance(authenticator, KeyAuthentication)
-        return await authenticator.identify(request)
+        return await self.authentication_classes[0]().identify(request)
 
     def handle_exception(self, error: Exception) -> HttpResponse:  # type: ignore[override]
         """The answer of a failure; an unforeseen one is logged and told without its text."""
@@ -104,7 +102,11 @@ class ModelDetail(RelayView):
 
     async def get(self, request: HttpRequest, caller: TokenSnapshot, model: str) -> HttpResponse:
         if model not in callable_models(caller):
-            raise NotFound(f"The model {model} does not exist or is not offered to this key.", code="model_not_found", param="model")
+            raise NotFound(
+                f"The model {model} does not exist or is not offered to this key.",
+                code="model_not_found",
+                param="model",
+            )
         return _json(_model_object(model))
 
 
@@ -115,7 +117,9 @@ class UnknownPath(RelayView):
         hint = f"The base URL of this API is {settings.API_BASE_URL}"
         if request.path.rstrip("/").endswith("/chat/completions"):
             hint = f"Post chat completions to {settings.API_BASE_URL}/chat/completions"
-        return error_response(NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url"))
+        return error_response(
+            NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url")
+        )
 
 
 def callable_models(caller: TokenSnapshot) -> list[str]:

@@ -1,6 +1,6 @@
 """The secret string of a token: `sk-` + 42 random characters + a 6-character checksum, all of [A-Za-z0-9].
 
-The checksum lets junk and typing errors be refused without asking the database. Pure: hashing takes the pepper as argument.
+The checksum lets junk and typing errors be refused without asking the database. Pure: hashing is given the pepper.
 """
 
 import secrets

@@ -20,7 +20,7 @@ def new_token_id() -> str:
 
 
 class Group(models.Model):
-    """A price and channel class a token runs in. `auto` has no ratio of its own: it takes the cheapest group that serves the model."""
+    """A price and channel class a token runs in; `auto` takes the cheapest group that serves the model."""
 
     code = models.CharField(_("code"), max_length=40, unique=True)
     description = models.CharField(_("description"), max_length=200, blank=True)
@@ -41,7 +41,9 @@ class Group(models.Model):
         verbose_name_plural = _("groups")
         ordering = ["sort_order", "ratio_ppm", "code"]
         constraints = [
-            models.CheckConstraint(condition=Q(ratio_ppm__gte=1, ratio_ppm__lte=MAX_RATIO_PPM), name="group_ratio_in_range"),
+            models.CheckConstraint(
+                condition=Q(ratio_ppm__gte=1, ratio_ppm__lte=MAX_RATIO_PPM), name="group_ratio_in_range"
+            ),
             models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="group_one_default"),
             models.UniqueConstraint(fields=["is_auto"], condition=Q(is_auto=True), name="group_one_auto"),
         ]
@@ -89,7 +91,7 @@ class TokenQuerySet(models.QuerySet["Token"]):
 
 
 class Token(models.Model):
-    """An API key: the keyed hash finds it, the sealed copy (if kept) lets its owner copy it again, the plain key is never stored."""
+    """An API key: found by its keyed hash; the sealed copy, if kept, lets its owner copy it again."""
 
     class Status(models.TextChoices):
         ENABLED = "enabled", _("Enabled")
@@ -109,8 +111,12 @@ class Token(models.Model):
     quota = models.BigIntegerField(_("quota in nano-dollars"), null=True, blank=True, help_text=_("Empty: unlimited."))
     used = models.BigIntegerField(_("used, nano-dollars"), default=0, editable=False)
     held = models.BigIntegerField(_("held, nano-dollars"), default=0, editable=False)
-    models_allowed = models.JSONField(_("models"), default=list, blank=True, help_text=_("Empty: every model of the group."))
-    ips_allowed = models.JSONField(_("addresses"), default=list, blank=True, help_text=_("Networks; empty: any address."))
+    models_allowed = models.JSONField(
+        _("models"), default=list, blank=True, help_text=_("Empty: every model of the group.")
+    )
+    ips_allowed = models.JSONField(
+        _("addresses"), default=list, blank=True, help_text=_("Networks; empty: any address.")
+    )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
@@ -125,7 +131,9 @@ class Token(models.Model):
         indexes = [models.Index(fields=["user", "-created_at"], name="token_by_user")]
         constraints = [
             models.CheckConstraint(condition=Q(used__gte=0, held__gte=0), name="token_counters_not_negative"),
-            models.CheckConstraint(condition=Q(quota=None) | Q(quota__gte=F("used") + F("held")), name="token_within_quota"),
+            models.CheckConstraint(
+                condition=Q(quota=None) | Q(quota__gte=F("used") + F("held")), name="token_within_quota"
+            ),
         ]
 
     def __str__(self) -> str:

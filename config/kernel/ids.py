@@ -10,7 +10,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def uuid7() -> UUID:
-    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, the rest random. Sorts by time; needed because Python < 3.14 has none."""
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, the rest random. Python before 3.14 makes none."""
     return uuid7_at(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 

@@ -21,7 +21,7 @@ class SealBroken(Exception):
 
 
 def keyed_hash(secret: str, *, pepper: bytes) -> bytes:
-    """32 bytes that identify `secret` and reveal nothing without the pepper. Fast on purpose: the secret has 240 bits."""
+    """32 bytes that identify `secret` and reveal nothing without the pepper. Fast: the secret has 240 bits."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 

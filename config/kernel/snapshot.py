@@ -1,4 +1,4 @@
-"""Configuration as immutable values that are replaced whole when their version number moves. Hints only: holds decide."""
+"""Configuration as immutable values, replaced whole when a version number moves. Hints only: the hold decides."""
 
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
@@ -23,7 +23,7 @@ class Snapshot(Generic[T]):
         return self._value
 
     def refresh(self, versions: Mapping[str, int]) -> bool:
-        """Load again when a version it depends on has moved. Reads versions before loading, so a race only reloads twice."""
+        """Load again when a version it depends on has moved. Versions come first, so a race only loads twice."""
         now = tuple(versions.get(name, 0) for name in self._depends_on)
         if self._value is not None and now == self._loaded_at:
             return False

@@ -59,7 +59,9 @@ def test_higher_priority_comes_first():
 
 def test_weights_share_the_first_place():
     random = Random(42)
-    first = Counter(order([target("one"), target("three", weight=3)], random=random)[0].channel_name for _ in range(4000))
+    first = Counter(
+        order([target("one"), target("three", weight=3)], random=random)[0].channel_name for _ in range(4000)
+    )
     assert 0.70 < first["three"] / 4000 < 0.80
 
 

@@ -1,0 +1,33 @@
+"""Real HTTP servers inside the test process, on free loopback ports."""
+
+import socket
+import threading
+from contextlib import contextmanager
+
+import uvicorn
+
+
+@contextmanager
+def serving(application, *, lifespan="on"):
+    """Serve an ASGI application from a thread; yields its base URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        application, lifespan=lifespan, log_level="error", access_log=False, timeout_graceful_shutdown=5
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=15)
+        listener.close()
+
+
+def _wait_until_started(server, thread):
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the server did not start")
+        thread.join(timeout=0.01)
