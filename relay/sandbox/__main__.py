@@ -12,6 +12,7 @@ from .app import app
 
 HOST = "127.0.0.1"
 GRACE_S = 1  # a stream that hangs on purpose would hold up the exit for ever
+KEEP_ALIVE_S = 75  # longer than callers keep idle connections: or now and then one is closed under a new request
 
 
 def main() -> None:
@@ -19,9 +20,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
     with _listen(_port()) as listener:
-        print(f"sandbox upstream on http://{HOST}:{listener.getsockname()[1]}/v1", flush=True)
+        print(f"sandbox upstream on http://{HOST}:{listener.getsockname()[1]}/v1", flush=True)  # noqa: T201
         # At any lower level uvicorn reports the connections that are dropped on purpose.
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=GRACE_S)
+        config = uvicorn.Config(
+            app,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 

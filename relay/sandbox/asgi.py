@@ -52,7 +52,7 @@ async def respond_json(send: Send, status: int, value: Any, headers: dict[str, s
 
 
 async def finishes_before_client_leaves(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
-    """Run the work, which answers a request whose body is read; cancel it, and return False, if the client leaves first."""
+    """Run the work that answers a request, its body read; if the client leaves first, cancel it and return False."""
     answering = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_departure(receive))
     try:

@@ -46,7 +46,7 @@ async def _stream(reply: Reply, behaviour: Behaviour, send: Send) -> None:
 async def _end(reply: Reply, ending: Ending, send: Send) -> None:
     match ending:
         case Ending.DONE:
-            # The end of the body travels with [DONE], on which clients hang up: a client that saw it has not left early.
+            # Clients hang up on [DONE]: were the end of the body sent after it, they would seem to have left early.
             await write(send, b"".join(map(_event, reply.closing())) + DONE, last=True)
         case Ending.EOF:
             await write(send, b"", last=True)

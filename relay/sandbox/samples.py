@@ -11,6 +11,7 @@ MOST_NODES = 500
 MOST_ITEMS = 16
 LONGEST_STRING = 1_000
 LARGEST_NUMBER = 2**53
+SMALLEST_STEP = 1e-9
 
 _FORMATS = {
     "date": "2026-01-31",
@@ -147,12 +148,20 @@ def _integer(schema: dict[str, Any]) -> int:
 def _number(schema: dict[str, Any]) -> float:
     low = max(_bound(schema, "minimum", -LARGEST_NUMBER), _bound(schema, "exclusiveMinimum", -LARGEST_NUMBER))
     high = min(_bound(schema, "maximum", LARGEST_NUMBER), _bound(schema, "exclusiveMaximum", LARGEST_NUMBER))
-    middle = 1.5 if low < 1.5 < high else (max(low, high - 2) + min(high, low + 2)) / 2
+    inner = _inside(low, high)
     step = _bound(schema, "multipleOf", 0)
-    if step <= 0:
-        return middle
-    upwards = math.ceil(middle / step) * step
-    return upwards if upwards <= high else math.floor(middle / step) * step
+    if step < SMALLEST_STEP:
+        return inner
+    upwards = math.ceil(inner / step) * step
+    return upwards if upwards <= high else math.floor(inner / step) * step
+
+
+def _inside(low: float, high: float) -> float:
+    """A number between the two, neither of them unless they are one; 1.5 if possible, else close to the nearer one."""
+    if low < 1.5 < high:
+        return 1.5
+    middle = (low + high) / 2
+    return min(low + 1, middle) if low >= 1.5 else max(high - 1, middle)
 
 
 def _bound(schema: dict[str, Any], key: str, otherwise: float) -> float:

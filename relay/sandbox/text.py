@@ -40,7 +40,7 @@ _ENGLISH = _Phrases(
     turn="This is question {turn} of our conversation, and the earlier ones arrived with it.",
     explanation=(
         "I am the sandbox, a practice model: I know nothing about the world, I give the same question the same answer "
-        "every time, and no outside service is called. That you can read this means that your key and your request work."
+        "every time, and no outside service is called. If you can read this, your key and your request work."
     ),
     tips=(
         "Set stream to true to watch the tokens arrive one by one.",
@@ -50,7 +50,7 @@ _ENGLISH = _Phrases(
     ),
     note="Note {number}: {text}",
     notes=(
-        "one token here is one word, one punctuation mark or one Chinese character, so you can check every count by hand.",
+        "one token here is a word, a punctuation mark or a Chinese character, so you can check every count by hand.",
         "when finish_reason is length, the answer ran into max_tokens; raise it and ask again.",
         "status 429 comes with a Retry-After header; wait that many seconds before the next try.",
         "the API keeps no memory between requests, so send the whole conversation with each of them.",
