@@ -94,10 +94,9 @@ def manage(arguments: "list[str]") -> int:
 def lock(arguments: "list[str]") -> int:
     """resolve pyproject.toml again into the two locked requirement files; --upgrade takes newer versions"""
     ensure(DEVELOPING)
-    resolve = ("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--fork-strategy", "fewest")
-    resolve += ("--generate-hashes", "--no-header", "--quiet", "pyproject.toml")
-    serving = run(tool(*resolve, "-o", SERVING, *arguments))
-    return serving or run(tool(*resolve, "--extra", "dev", "-o", DEVELOPING, *arguments))
+    resolve = tool("uv", "pip", "compile", "--universal", "--python-version", "3.11", "--fork-strategy", "fewest")
+    resolve += ["--generate-hashes", "--no-header", "--quiet", "pyproject.toml", *arguments]
+    return run([*resolve, "-o", SERVING]) or run([*resolve, "--extra", "dev", "-o", DEVELOPING])
 
 
 def screenshots(arguments: "list[str]") -> int:

@@ -115,6 +115,6 @@ def client_of() -> Callable[[User], Client]:
 
 def persona(name: str, **fields: bool) -> User:
     """A user with a wallet and a verified e-mail address at example.com."""
-    user = make_user(f"{name}@example.com", name=name.title(), **fields)
+    user: User = make_user(f"{name}@example.com", name=name.title(), **fields)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
