@@ -24,7 +24,7 @@ class Channel(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=new_channel_key, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     provider = models.CharField(_("provider"), max_length=40)
-    base_url = models.URLField(_("base URL"), max_length=300, help_text=_("Up to and with /v1."))
+    base_url = models.CharField(_("base URL"), max_length=300, help_text=_("Up to and with /v1."))
     secret_sealed = models.BinaryField(null=True, editable=False)
     groups = models.ManyToManyField(Group, verbose_name=_("groups"), related_name="channels")
     priority = models.IntegerField(_("priority"), default=0, help_text=_("Higher is tried first."))

@@ -1,4 +1,4 @@
-"""Whose API a channel can speak: where each provider's OpenAI-compatible endpoint is, and which variable holds its key."""
+"""Whose API a channel can speak: each provider's OpenAI-compatible endpoint, and the variable that holds its key."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ ENV_ID = "{env_id}"
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A preset. `base_url` ends where `/chat/completions` is appended and may hold ENV_ID; without `key_env` no key is needed."""
+    """A preset: `/chat/completions` is appended to `base_url`, which may hold ENV_ID; no `key_env`, no key needed."""
 
     code: str
     label: str
@@ -36,7 +36,9 @@ PROVIDERS: dict[str, Provider] = {
         Provider("stepfun", "StepFun", "https://api.stepfun.com/v1", "STEP_API_KEY"),
         Provider("siliconflow", "SiliconFlow", "https://api.siliconflow.cn/v1", "SILICONFLOW_API_KEY"),
         Provider("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-        Provider("gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+        Provider(
+            "gemini", "Google Gemini", "https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"
+        ),
         Provider("ollama", "Ollama", "http://127.0.0.1:11434/v1"),
         Provider("vllm", "vLLM", "http://127.0.0.1:8000/v1"),
         Provider("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1"),

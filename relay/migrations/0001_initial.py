@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('public_id', models.CharField(default=relay.models.new_channel_key, editable=False, max_length=40, unique=True)),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('provider', models.CharField(max_length=40, verbose_name='provider')),
-                ('base_url', models.URLField(help_text='Up to and with /v1.', max_length=300, verbose_name='base URL')),
+                ('base_url', models.CharField(help_text='Up to and with /v1.', max_length=300, verbose_name='base URL')),
                 ('secret_sealed', models.BinaryField(null=True)),
                 ('priority', models.IntegerField(default=0, help_text='Higher is tried first.', verbose_name='priority')),
                 ('weight', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='weight')),

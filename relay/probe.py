@@ -1,0 +1,211 @@
+"""Small blocking calls to an upstream for its operator: which models it lists, and whether a chat completion works.
+
+Everything an upstream answers is hostile until checked: its size, its type, and every text that will be shown.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+from urllib.parse import quote
+
+import orjson
+import requests
+import urllib3
+from django.conf import settings
+
+from config.kernel.errors import DomainError, UpstreamFailed, UpstreamTimedOut
+from relay.errors import sanitised
+from relay.sse import DONE, EventSplitter, EventTooLarge, data_of
+
+SILENCE_SECONDS = 30
+TOTAL_SECONDS = 60
+MAX_LIST_BYTES = 8 * 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
+MAX_MODELS = 2_000
+MAX_MODEL_NAME = 120
+NO_MODEL_LIST = "no_model_list"
+_PROMPT = [{"role": "user", "content": "Reply with the word ok."}]
+_ANSWER_TOKENS = 16
+_READ_BYTES = 64 * 1024
+_WORD = re.compile(r"[^\s'\"`,;:()]{6,}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTimes:
+    """Milliseconds from sending until the first event and until the end of the answer."""
+
+    first_byte_ms: int
+    total_ms: int
+
+
+def list_upstream_models(*, base_url: str, secret: str) -> list[str]:
+    """The model ids of `GET /models`, in the upstream's order.
+
+    Raises UpstreamFailed (code NO_MODEL_LIST where the upstream has no such list) and UpstreamTimedOut.
+    """
+    with _answer("GET", f"{base_url}/models", secret=secret) as response:
+        if response.status_code in (404, 405, 501):
+            raise UpstreamFailed("The upstream has no list of models.", code=NO_MODEL_LIST)
+        _demand_success(response, secret)
+        listed = _json(b"".join(_chunks(response, limit=MAX_LIST_BYTES)))
+    rows = listed.get("data") if isinstance(listed, dict) else listed
+    if not isinstance(rows, list):
+        raise UpstreamFailed("The upstream's list of models could not be read.", code=NO_MODEL_LIST)
+    ids = (row.get("id") for row in rows[:MAX_MODELS] if isinstance(row, dict))
+    return list(dict.fromkeys(name for name in ids if _is_model_name(name)))
+
+
+def probe_chat(*, base_url: str, secret: str, model: str) -> ProbeTimes:
+    """Stream one tiny chat completion to its end. Raises UpstreamFailed or UpstreamTimedOut with a text fit to show."""
+    try:
+        return _stream_chat(base_url, secret, model, limit_field="max_tokens")
+    except UpstreamFailed as failure:
+        if "max_completion_tokens" not in failure.message:
+            raise
+    return _stream_chat(base_url, secret, model, limit_field="max_completion_tokens")
+
+
+def _stream_chat(base_url: str, secret: str, model: str, *, limit_field: str) -> ProbeTimes:
+    body = {"model": model, "messages": _PROMPT, "stream": True, limit_field: _ANSWER_TOKENS}
+    started = time.monotonic()
+    with _answer("POST", f"{base_url}/chat/completions", secret=secret, body=body) as response:
+        _demand_success(response, secret)
+        first_byte = _follow(response, secret)
+    return ProbeTimes(first_byte_ms=_ms(first_byte - started), total_ms=_ms(time.monotonic() - started))
+
+
+def _follow(response: requests.Response, secret: str) -> float:
+    """Read the stream until it is complete; returns when its first event came."""
+    splitter, first_byte, finished = EventSplitter(), 0.0, False
+    try:
+        for chunk in _chunks(response, limit=MAX_ANSWER_BYTES):
+            for event in splitter.feed(chunk):
+                first_byte = first_byte or time.monotonic()
+                finished = _is_end(data_of(event), secret) or finished
+    except EventTooLarge:
+        raise _too_large() from None
+    if not first_byte:
+        return _whole_answer(splitter.rest(), secret)
+    if not finished:
+        raise UpstreamFailed("The answer stopped before it was complete.")
+    return first_byte
+
+
+def _whole_answer(raw: bytes, secret: str) -> float:
+    """An upstream that does not stream answers with one JSON object."""
+    if not _is_end(raw, secret):
+        raise UpstreamFailed("The upstream did not answer with a chat completion.")
+    return time.monotonic()
+
+
+def _is_end(data: bytes, secret: str) -> bool:
+    """Whether this piece completes the answer. Raises UpstreamFailed for an error the upstream reports in it."""
+    if data == DONE:
+        return True
+    piece = _json(data) if data else None
+    if not isinstance(piece, dict):
+        return False
+    if piece.get("error"):
+        raise UpstreamFailed(_reported(piece, secret))
+    choices = piece.get("choices")
+    return isinstance(choices, list) and any(isinstance(one, dict) and one.get("finish_reason") for one in choices)
+
+
+@contextmanager
+def _answer(
+    method: str, url: str, *, secret: str, body: Mapping[str, Any] | None = None
+) -> Iterator[requests.Response]:
+    """One request: no redirects, no proxies or passwords from the environment, every failure as a DomainError."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "Tollbooth"}
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            response = session.request(
+                method,
+                url,
+                headers=headers,
+                json=body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(settings.RELAY_CONNECT_TIMEOUT, SILENCE_SECONDS),
+            )
+            with response:
+                yield response
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _connection_failure(error) from None
+
+
+def _chunks(response: requests.Response, *, limit: int) -> Iterator[bytes]:
+    """The body as it arrives. Never asks requests for a whole chunk: an upstream may announce one of any size."""
+    size, deadline = 0, time.monotonic() + TOTAL_SECONDS
+    while chunk := response.raw.read1(_READ_BYTES, decode_content=False):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large()
+        if time.monotonic() > deadline:
+            raise UpstreamTimedOut(f"The upstream did not finish within {TOTAL_SECONDS} seconds.")
+        yield chunk
+
+
+def _demand_success(response: requests.Response, secret: str) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    if 300 <= status < 400:
+        raise UpstreamFailed(f"The upstream redirects elsewhere (status {status}). Enter the final base URL.")
+    try:
+        reported = _reported(_json(b"".join(_chunks(response, limit=MAX_ANSWER_BYTES))), secret)
+    except DomainError:
+        reported = ""
+    if status in (401, 403):
+        start = f"The upstream does not accept this key (status {status})"
+    else:
+        start = f"The upstream answered with status {status}"
+    raise UpstreamFailed(f"{start}: {reported}" if reported else f"{start}.")
+
+
+def _reported(answer: Any, secret: str) -> str:
+    """The upstream's own error sentence without the key or any part of it, on one printable line; often empty."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    text = error.get("message") if isinstance(error, dict) else error
+    if not isinstance(text, str):
+        return ""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    if secret:
+        line = line.replace(secret, "[…]").replace(quote(secret, safe=""), "[…]")
+        line = _WORD.sub(lambda word: "[…]" if word[0] in secret else word[0], line)
+    return sanitised(line, fallback="")[:240]
+
+
+def _connection_failure(error: Exception) -> DomainError:
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return UpstreamTimedOut("The upstream did not answer in time.")
+    if isinstance(error, requests.exceptions.SSLError):
+        return UpstreamFailed("The upstream's TLS certificate was not accepted.")
+    if "NameResolution" in str(error):
+        return UpstreamFailed("The upstream cannot be reached: its host name is unknown.")
+    return UpstreamFailed("The upstream cannot be reached: the connection was refused or lost.")
+
+
+def _too_large() -> UpstreamFailed:
+    return UpstreamFailed("The upstream's answer was too large.")
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _is_model_name(name: Any) -> TypeGuard[str]:
+    return isinstance(name, str) and 0 < len(name) <= MAX_MODEL_NAME and name.isprintable() and " " not in name
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

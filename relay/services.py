@@ -1,0 +1,148 @@
+"""Writes channels: creation, secrets, and the outcome of tests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from billing.models import ModelPrice
+from config.kernel.errors import DomainError, InvalidInput
+from config.kernel.sealing import SealBroken, seal, unseal
+from relay.base_url import clean_base_url
+from relay.models import Channel, ChannelModel
+from relay.probe import MAX_MODEL_NAME, probe_chat
+from tokens.models import Group
+
+_PURPOSE = "channel secret"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTest:
+    """One test call: which model was asked, how long it took, and what went wrong in words that hold no secret."""
+
+    ok: bool
+    model: str
+    first_byte_ms: int | None = None
+    total_ms: int | None = None
+    error: str = ""
+
+
+@transaction.atomic
+def create_channel(
+    *,
+    name: str,
+    provider: str,
+    base_url: str,
+    secret: str,
+    models: Mapping[str, str] | Iterable[str],
+    groups: Iterable[Group],
+    priority: int = 0,
+    weight: int = 1,
+    status: Channel.Status = Channel.Status.ENABLED,
+    is_sandbox: bool = False,
+) -> Channel:
+    """A channel with its models (public name → name at the upstream, or names alone) and groups.
+
+    An empty secret means that the upstream asks for none. Raises InvalidInput.
+    """
+    channel = Channel.objects.create(
+        name=name,
+        provider=provider,
+        base_url=checked_base_url(base_url),
+        priority=priority,
+        weight=weight,
+        status=status,
+        is_sandbox=is_sandbox,
+    )
+    channel.groups.set(groups)
+    add_models(channel=channel, models=models)
+    set_secret(channel=channel, secret=secret)
+    return channel
+
+
+@transaction.atomic
+def add_models(*, channel: Channel, models: Mapping[str, str] | Iterable[str]) -> int:
+    """Serve these models too, or under these upstream names; returns how many are new. Never takes one away."""
+    pairs = models.items() if isinstance(models, Mapping) else [(model, "") for model in models]
+    new = 0
+    for model, upstream in pairs:
+        if not 0 < len(model) <= MAX_MODEL_NAME or len(upstream) > MAX_MODEL_NAME:
+            raise InvalidInput(f"A model name has 1 to {MAX_MODEL_NAME} characters.", param="models")
+        values = {"upstream_model": "" if upstream == model else upstream}
+        _, created = ChannelModel.objects.update_or_create(channel=channel, model=model, defaults=values)
+        new += created
+    return new
+
+
+def set_secret(*, channel: Channel, secret: str) -> None:
+    """Seal the upstream's key to this channel; an empty one takes the key away. Raises InvalidInput."""
+    secret = secret.strip()
+    # A line break would end the header that carries it, and the complaint about that would quote the key.
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise InvalidInput("This cannot be a key: it holds spaces or characters outside ASCII.", param="secret")
+    channel.secret_sealed = (
+        seal(secret, master=settings.SEALING_KEY, purpose=_PURPOSE, context=channel.public_id) if secret else None
+    )
+    channel.save(update_fields=["secret_sealed"])
+
+
+def open_secret(channel: Channel) -> str:
+    """The upstream's key, empty when there is none. Raises SealBroken when it was sealed under another master key."""
+    if channel.secret_sealed is None:
+        return ""
+    sealed = bytes(channel.secret_sealed)
+    return unseal(sealed, master=settings.SEALING_KEY, purpose=_PURPOSE, context=channel.public_id)
+
+
+def checked_base_url(text: str) -> str:
+    """The base URL as it is stored. Raises InvalidInput."""
+    try:
+        return clean_base_url(text)
+    except ValueError as error:
+        raise InvalidInput(str(error), param="base_url") from None
+
+
+def probe_channel(*, channel: Channel, model: str | None = None) -> ChannelTest:
+    """Ask the channel for one tiny chat completion and remember how it went. Costs the operator a few tokens."""
+    row = _row_to_test(channel, model)
+    if row is None:
+        outcome = ChannelTest(ok=False, model=model or "", error="The channel does not serve this model.")
+    else:
+        outcome = _try(channel, row)
+    _remember(channel, outcome)
+    return outcome
+
+
+def _row_to_test(channel: Channel, model: str | None) -> ChannelModel | None:
+    """The named model, or the first that has a price: an upstream also lists models that cannot chat."""
+    rows = list(channel.channel_models.all())
+    if model is not None:
+        return next((row for row in rows if row.model == model), None)
+    priced = set(ModelPrice.objects.filter(model__in=[row.model for row in rows]).values_list("model", flat=True))
+    return next((row for row in rows if row.model in priced), rows[0] if rows else None)
+
+
+def _try(channel: Channel, row: ChannelModel) -> ChannelTest:
+    try:
+        times = probe_chat(
+            base_url=channel.base_url, secret=open_secret(channel), model=row.upstream_model or row.model
+        )
+    except SealBroken:
+        return ChannelTest(ok=False, model=row.model, error="The stored key cannot be opened. Enter it again.")
+    except DomainError as error:
+        return ChannelTest(ok=False, model=row.model, error=error.message)
+    return ChannelTest(ok=True, model=row.model, first_byte_ms=times.first_byte_ms, total_ms=times.total_ms)
+
+
+def _remember(channel: Channel, outcome: ChannelTest) -> None:
+    """By UPDATE: a test changes nothing that the relay's snapshot is made of, so no process needs to reload."""
+    channel.tested_at = timezone.now()
+    channel.test_ok, channel.test_ms, channel.test_error = outcome.ok, outcome.total_ms, outcome.error[:300]
+    Channel.objects.filter(pk=channel.pk).update(
+        tested_at=channel.tested_at,
+        test_ok=channel.test_ok,
+        test_ms=channel.test_ms,
+        test_error=channel.test_error,
+    )
