@@ -1,0 +1,102 @@
+"""Hourly sums of usage, so that charts and totals cost the same at a thousand requests and at a hundred million.
+
+An hour is rolled up once, in order, and is final: only after it has ended, and only when none of its requests is still
+open. `RollupMark` says how far that got; whoever wants totals adds the rows from there on (`billing.totals`).
+A row must never be written with a time before the mark.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import BigIntegerField, Count, DateTimeField, F, Q, Sum, Value
+from django.db.models.functions import Coalesce
+
+from billing.models import RollupMark, UsageRecord, UsageRollup
+from billing.spans import HOUR, Span, floor_hour
+from config.kernel.ids import first_uuid7_of
+
+MARK = "usage"
+SETTLING_TIME = timedelta(minutes=2)  # a row may be committed that much later than its time says
+CLOCK_SLACK = timedelta(minutes=2)  # an id may have been made that much before or after its row's time
+HOURS_PER_RUN = 1_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _sum(*columns: str) -> Sum:
+    return Sum(sum((Coalesce(F(c), 0, output_field=BigIntegerField()) for c in columns), Value(0)))
+
+
+ROW_SUMS = {
+    "sum_requests": Count("id"),
+    "sum_succeeded": Count("id", filter=Q(status=UsageRecord.Status.SETTLED)),
+    "sum_input_tokens": _sum("input_tokens", "cache_read_tokens", "cache_write_tokens"),
+    "sum_cached_tokens": _sum("cache_read_tokens"),
+    "sum_output_tokens": _sum("output_tokens", "reasoning_tokens"),
+    "sum_charge": Sum("charge"),
+}
+KEYS = ("user_id", "token_id", "model", "group", "channel_id")
+COLUMNS = (*KEYS, "hour", *(name.removeprefix("sum_") for name in ROW_SUMS))
+
+
+def created_in(span: Span) -> Q:
+    """The rows of a span. The id range lets the primary key find them; the time decides."""
+    return Q(
+        id__gte=first_uuid7_of(max(span.start - CLOCK_SLACK, EPOCH)),
+        id__lt=first_uuid7_of(max(span.end + CLOCK_SLACK, EPOCH)),
+        created_at__gte=span.start,
+        created_at__lt=span.end,
+    )
+
+
+def rolled_until() -> datetime | None:
+    """Every hour before it is rolled up and final; None when none is."""
+    return RollupMark.objects.filter(name=MARK).values_list("rolled_until", flat=True).first()
+
+
+def roll_up_usage(*, now: datetime, limit: int = HOURS_PER_RUN) -> int:
+    """Roll up, oldest first, every hour that is over and settled; returns how many. Safe to run twice at once."""
+    rolled = 0
+    while rolled < limit and _roll_up_next(now):
+        rolled += 1
+    return rolled
+
+
+def _roll_up_next(now: datetime) -> bool:
+    mark = rolled_until()
+    hour = _next_hour(mark)
+    if hour is None or hour + HOUR + SETTLING_TIME > now or _has_open(hour):
+        return False
+    with transaction.atomic():
+        if not _advance(mark, hour + HOUR):
+            return False
+        _insert_sums(hour)
+    return True
+
+
+def _next_hour(mark: datetime | None) -> datetime | None:
+    """The first hour from the mark on that can hold a row, in one look-up however long nothing happened."""
+    start = mark or EPOCH
+    rows = UsageRecord.objects.filter(id__gte=first_uuid7_of(max(start - CLOCK_SLACK, EPOCH)), created_at__gte=start)
+    first = rows.order_by("id").values_list("created_at", flat=True).first()
+    return max(start, floor_hour(first - CLOCK_SLACK)) if first else None
+
+
+def _has_open(hour: datetime) -> bool:
+    return UsageRecord.objects.filter(created_in(Span(hour, hour + HOUR)), status=UsageRecord.Status.OPEN).exists()
+
+
+def _advance(mark: datetime | None, until: datetime) -> bool:
+    """Move the mark if nobody else has; the row lock makes a second roller wait here, and then lose."""
+    if mark is None:
+        RollupMark.objects.bulk_create([RollupMark(name=MARK, rolled_until=EPOCH)], ignore_conflicts=True)
+    return bool(RollupMark.objects.filter(name=MARK, rolled_until=mark or EPOCH).update(rolled_until=until))
+
+
+def _insert_sums(hour: datetime) -> None:
+    rows = UsageRecord.objects.filter(created_in(Span(hour, hour + HOUR))).order_by()
+    sums = rows.annotate(hour=Value(hour, output_field=DateTimeField())).values(*KEYS, "hour").annotate(**ROW_SUMS)
+    select, parameters = sums.query.sql_with_params()
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(name) for name in COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {quote(UsageRollup._meta.db_table)} ({columns}) {select}", parameters)

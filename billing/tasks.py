@@ -1,0 +1,12 @@
+"""Background work of billing; `config/celery.py` says when."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from billing import rollups
+
+
+@shared_task(name="billing.roll_up_usage")
+def roll_up_usage() -> None:
+    """Sum up the hours that are over and settled."""
+    rollups.roll_up_usage(now=timezone.now())

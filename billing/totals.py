@@ -1,0 +1,173 @@
+"""Sums of usage over any stretch of time: rolled-up hours plus the rows that no finished hour holds yet.
+
+They always equal the sum of the rows, the call a second ago included, whether or not the roll-up has run. `mark` is
+`rollups.rolled_until()`, read once a page before the sums: it only moves forward over hours that are final, so an older
+one is as right as a newer one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import reduce
+from operator import or_
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import TruncDate, TruncHour
+
+from billing.models import UsageRecord, UsageRollup
+from billing.rollups import ROW_SUMS, created_in
+from billing.spans import Span, Split, split
+from config.kernel.money import PPM, NanoUSD
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a set of requests adds up to. `input_tokens` counts cached ones too; `charge` is nano-dollars."""
+
+    requests: int = 0
+    succeeded: int = 0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    charge: int = 0
+    running: int = 0
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def success_ppm(self) -> int | None:
+        """Successes per million finished requests; None before one has finished."""
+        finished = self.requests - self.running
+        return self.succeeded * PPM // finished if finished else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose requests, and which of them. What the roll-ups do not hold (from `status` on) makes the rows be read."""
+
+    user_id: int
+    token_id: int | None = None
+    model: str = ""
+    group: str = ""
+    status: str = ""
+    is_stream: bool | None = None
+    record_id: UUID | None = None
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether the roll-ups cannot answer."""
+        return bool(self.status) or self.is_stream is not None or self.record_id is not None
+
+    @property
+    def rolled(self) -> Q:
+        """The condition on roll-ups and rows alike."""
+        narrowed = {"token_id": self.token_id, "model": self.model, "group": self.group}
+        return Q(user_id=self.user_id, **{name: value for name, value in narrowed.items() if value})
+
+    @property
+    def rows(self) -> Q:
+        """The condition on rows."""
+        where = self.rolled
+        if self.status:
+            where &= Q(status=self.status)
+        if self.is_stream is not None:
+            where &= Q(is_stream=self.is_stream)
+        if self.record_id is not None:
+            where &= Q(id=self.record_id)
+        return where
+
+    def split(self, span: Span, mark: datetime | None) -> Split:
+        """Which part of a span roll-ups answer and which the rows."""
+        return split(span, rolled_until=None if self.needs_rows else mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Something to group by: its expression on a roll-up and on a row."""
+
+    rolled: Combinable
+    row: Combinable
+
+
+BY_MODEL = Key(F("model"), F("model"))
+BY_TOKEN = Key(F("token_id"), F("token_id"))
+BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
+
+
+def by_day(zone: tzinfo) -> Key:
+    """Local days. A rolled-up hour belongs to the day it starts in, also where midnight is at half past an UTC hour."""
+    return Key(TruncDate("hour", tzinfo=zone), TruncDate("created_at", tzinfo=zone))
+
+
+def totals(scope: Scope, span: Span, *, mark: datetime | None) -> Totals:
+    """The sums of one span, in one statement."""
+    return totals_by(scope, span, mark=mark).get((), Totals())
+
+
+def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Totals]:
+    """The sums of one span by the values of `keys`, in one statement; combinations without requests are left out."""
+    found: dict[tuple[Any, ...], Totals] = {}
+    for row in _union(_arms(scope, scope.split(span, mark), keys)):
+        key, sums = row[: len(keys)], Totals(*(int(value or 0) for value in row[len(keys) :]))
+        found[key] = found[key] + sums if key in found else sums
+    return found
+
+
+_ROLLED_SUMS = {name: Sum(name.removeprefix("sum_")) for name in ROW_SUMS} | {
+    "sum_running": Value(0, output_field=BigIntegerField())
+}
+_ROW_SUMS = ROW_SUMS | {"sum_running": Count("id", filter=Q(status=UsageRecord.Status.OPEN))}
+
+_Rows = QuerySet[Any, tuple[Any, ...]]
+
+
+def _arms(scope: Scope, parts: Split, keys: Sequence[Key]) -> list[_Rows]:
+    arms = [
+        _grouped(UsageRecord.objects.filter(scope.rows, created_in(edge)), [k.row for k in keys], _ROW_SUMS)
+        for edge in parts.edges
+    ]
+    if not parts.hours.is_empty:
+        rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(parts.hours))
+        arms.append(_grouped(rolled, [key.rolled for key in keys], _ROLLED_SUMS))
+    return arms
+
+
+def _grouped(rows: QuerySet[Any], keys: Iterable[Combinable], sums: dict[str, Any]) -> _Rows:
+    named = {f"key_{position}": key for position, key in enumerate(keys)}
+    grouped: _Rows = rows.order_by().annotate(**named).values(*named).annotate(**sums).values_list(*named, *sums)
+    return grouped
+
+
+def _union(arms: list[_Rows]) -> Iterable[tuple[Any, ...]]:
+    # Each stretch is an arm of its own: an OR of ranges would tempt SQLite to read all rows of the user.
+    return arms[0].union(*arms[1:], all=True) if len(arms) > 1 else [row for arm in arms for row in arm]
+
+
+def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> list[NanoUSD]:
+    """What each of several, perhaps overlapping, spans cost, in two statements."""
+    parts = [scope.split(span, mark) for span in spans]
+    rolled = _summed(UsageRollup.objects.all(), [[scope.rolled & _hour_in(part.hours)] for part in parts])
+    rows = _summed(
+        UsageRecord.objects.all(), [[scope.rows & created_in(edge) for edge in part.edges] for part in parts]
+    )
+    return [NanoUSD(left + right) for left, right in zip(rolled, rows, strict=True)]
+
+
+def _summed(source: QuerySet[Any], conditions: Sequence[Sequence[Q]]) -> list[int]:
+    """The charges of the rows that meet any of the conditions, one sum for each list of them."""
+    wanted = [reduce(or_, alternatives, Q(pk__in=[])) for alternatives in conditions]
+    sums = {f"sum_{position}": Sum("charge", filter=each) for position, each in enumerate(wanted)}
+    found = source.filter(reduce(or_, wanted)).aggregate(**sums)
+    return [int(found[name] or 0) for name in sums]
+
+
+def _hour_in(span: Span) -> Q:
+    return Q(hour__gte=span.start, hour__lt=span.end)
