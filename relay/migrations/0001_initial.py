@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('priority', models.IntegerField(default=0, help_text='Higher is tried first.', verbose_name='priority')),
                 ('weight', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='weight')),
                 ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=10, verbose_name='status')),
-                ('is_sandbox', models.BooleanField(default=False, help_text='Answers are made up; for trials and tests.', verbose_name='sandbox')),
+                ('is_sandbox', models.BooleanField(default=False, help_text='Made-up answers, for trials.', verbose_name='sandbox')),
                 ('tested_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last test')),
                 ('test_ok', models.BooleanField(editable=False, null=True, verbose_name='last test passed')),
                 ('test_ms', models.PositiveIntegerField(blank=True, editable=False, null=True, verbose_name='last test, ms')),
