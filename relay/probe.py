@@ -77,41 +77,50 @@ def _stream_chat(base_url: str, secret: str, model: str, *, limit_field: str) ->
     return ProbeTimes(first_byte_ms=_ms(first_byte - started), total_ms=_ms(time.monotonic() - started))
 
 
+class _Progress:
+    """How much of a chat completion has been seen."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self.has_choice = False
+        self.is_finished = False
+
+    def take(self, data: bytes) -> None:
+        """One event, or a whole answer that was not streamed. Raises UpstreamFailed for an error reported in it."""
+        if data == DONE:
+            self.is_finished = True
+        piece = _json(data)
+        if not isinstance(piece, dict):
+            return
+        if piece.get("error"):
+            raise UpstreamFailed(_reported(piece, self._secret) or "The upstream reported an error.")
+        choices = piece.get("choices")
+        rows = [row for row in choices if isinstance(row, dict)] if isinstance(choices, list) else []
+        self.has_choice = self.has_choice or bool(rows)
+        self.is_finished = self.is_finished or any(row.get("finish_reason") for row in rows)
+
+    def demand_completion(self) -> None:
+        """Raises UpstreamFailed when what was seen is no complete answer."""
+        if not self.has_choice:
+            raise UpstreamFailed("The upstream did not answer with a chat completion.")
+        if not self.is_finished:
+            raise UpstreamFailed("The answer stopped before it was complete.")
+
+
 def _follow(response: requests.Response, secret: str) -> float:
-    """Read the stream until it is complete; returns when its first event came."""
-    splitter, first_byte, finished = EventSplitter(), 0.0, False
+    """Read the answer until it is complete; returns when its first event came."""
+    splitter, progress, first_byte = EventSplitter(), _Progress(secret), 0.0
     try:
         for chunk in _chunks(response, limit=MAX_ANSWER_BYTES):
             for event in splitter.feed(chunk):
                 first_byte = first_byte or time.monotonic()
-                finished = _is_end(data_of(event), secret) or finished
+                progress.take(data_of(event))
     except EventTooLarge:
         raise _too_large() from None
-    if not first_byte:
-        return _whole_answer(splitter.rest(), secret)
-    if not finished:
-        raise UpstreamFailed("The answer stopped before it was complete.")
-    return first_byte
-
-
-def _whole_answer(raw: bytes, secret: str) -> float:
-    """An upstream that does not stream answers with one JSON object."""
-    if not _is_end(raw, secret):
-        raise UpstreamFailed("The upstream did not answer with a chat completion.")
-    return time.monotonic()
-
-
-def _is_end(data: bytes, secret: str) -> bool:
-    """Whether this piece completes the answer. Raises UpstreamFailed for an error the upstream reports in it."""
-    if data == DONE:
-        return True
-    piece = _json(data) if data else None
-    if not isinstance(piece, dict):
-        return False
-    if piece.get("error"):
-        raise UpstreamFailed(_reported(piece, secret))
-    choices = piece.get("choices")
-    return isinstance(choices, list) and any(isinstance(one, dict) and one.get("finish_reason") for one in choices)
+    if not first_byte:  # an upstream that does not stream answers with one JSON object
+        progress.take(splitter.rest())
+    progress.demand_completion()
+    return first_byte or time.monotonic()
 
 
 @contextmanager
@@ -186,10 +195,12 @@ def _connection_failure(error: Exception) -> DomainError:
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return UpstreamTimedOut("The upstream did not answer in time.")
     if isinstance(error, requests.exceptions.SSLError):
-        return UpstreamFailed("The upstream's TLS certificate was not accepted.")
+        return UpstreamFailed(
+            "There is no secure connection to the upstream: TLS failed, or its certificate is not trusted."
+        )
     if "NameResolution" in str(error):
-        return UpstreamFailed("The upstream cannot be reached: its host name is unknown.")
-    return UpstreamFailed("The upstream cannot be reached: the connection was refused or lost.")
+        return UpstreamFailed("The upstream's host name is unknown.")
+    return UpstreamFailed("The connection to the upstream was refused or lost.")
 
 
 def _too_large() -> UpstreamFailed:
