@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 
-from .asgi import Receive, Scope, Send, finishes_before_client_leaves, header, read_body, respond_json
+from .asgi import Receive, Scope, Send, before_end, finishes_before_client_leaves, header, read_body, respond_json
 from .behaviours import BEHAVIOURS, Behaviour
 from .delivery import deliver
 from .errors import Refusal
@@ -61,10 +61,9 @@ async def _chat(scope: Scope, receive: Receive, send: Send) -> None:
         request = parse(body)
         behaviour = _behaviour(request)
         visit.known(request.model, stream=request.stream)
-        if await finishes_before_client_leaves(_answer(request, behaviour, send), receive):
-            visit.outcome = "completed" if behaviour.completes else "failed"
-        else:
-            visit.outcome = "aborted"
+        counting = before_end(send, lambda: visit.end("completed" if behaviour.completes else "failed"))
+        if not await finishes_before_client_leaves(_answer(request, behaviour, counting), receive):
+            visit.end("aborted")
 
 
 async def _answer(request: ChatRequest, behaviour: Behaviour, send: Send) -> None:

@@ -51,6 +51,17 @@ async def respond_json(send: Send, status: int, value: Any, headers: dict[str, s
     await respond(send, status, orjson.dumps(value), JSON, headers)
 
 
+def before_end(send: Send, act: Callable[[], None]) -> Send:
+    """The same `send`, which acts just before the last bytes of the body go out: whoever reads them can rely on it."""
+
+    async def acting(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            act()
+        await send(message)
+
+    return acting
+
+
 async def finishes_before_client_leaves(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
     """Run the work that answers a request, its body read; if the client leaves first, cancel it and return False."""
     answering = asyncio.ensure_future(work)

@@ -13,41 +13,36 @@ class Stats:
     """Requests to the chat endpoint. At every moment requests = completed + failed + aborted + open.
 
     completed: a whole answer went out; failed: an error status, or an answer that breaks by design; aborted: the client
-    left first. `streams` counts the requests that asked for a stream, `models` those to each known model.
+    left first. `streams` counts the requests that asked for a stream, `models` those to each known model. A client that
+    has read the end of its answer finds it counted.
     """
 
     def __init__(self) -> None:
         self.requests = 0
         self.streams = 0
-        self.open = 0
-        self._outcomes: Counter[Outcome] = Counter()
-        self._models: Counter[str] = Counter()
+        self.outcomes: Counter[Outcome] = Counter()
+        self.models: Counter[str] = Counter()
 
     @contextmanager
     def request(self) -> Iterator["Visit"]:
-        """Count one request; unless told otherwise, its outcome is `failed`."""
+        """Count one request; it has failed if nobody says how it ended."""
         self.requests += 1
-        self.open += 1
         visit = Visit(self)
         try:
             yield visit
         finally:
-            self.open -= 1
-            self._outcomes[visit.outcome] += 1
-
-    def count_model(self, model: str, *, stream: bool) -> None:
-        self._models[model] += 1
-        self.streams += stream
+            visit.end("failed")
 
     def snapshot(self) -> dict[str, Any]:
+        """The counters as JSON; `open` is the number of requests in progress."""
         return {
             "requests": self.requests,
             "streams": self.streams,
-            "completed": self._outcomes["completed"],
-            "failed": self._outcomes["failed"],
-            "aborted": self._outcomes["aborted"],
-            "open": self.open,
-            "models": dict(self._models),
+            "completed": self.outcomes["completed"],
+            "failed": self.outcomes["failed"],
+            "aborted": self.outcomes["aborted"],
+            "open": self.requests - self.outcomes.total(),
+            "models": dict(self.models),
         }
 
 
@@ -55,9 +50,16 @@ class Stats:
 class Visit:
     """One request on its way through."""
 
-    stats: Stats
-    outcome: Outcome = "failed"
+    _stats: Stats
+    _ended: bool = False
 
     def known(self, model: str, *, stream: bool) -> None:
         """Say which model the request is for, once it is known to exist."""
-        self.stats.count_model(model, stream=stream)
+        self._stats.models[model] += 1
+        self._stats.streams += stream
+
+    def end(self, outcome: Outcome) -> None:
+        """Say how it ended; only the first word counts."""
+        if not self._ended:
+            self._ended = True
+            self._stats.outcomes[outcome] += 1

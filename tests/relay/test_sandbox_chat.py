@@ -8,7 +8,7 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletionChunk
 
 from relay.sandbox import tokens
-from tests.relay.sandbox_server import SandboxServer, running_sandbox
+from tests.relay.sandbox_server import SandboxServer, post, read_to_end, running_sandbox
 
 HELLO = [{"role": "user", "content": "Hello, world!"}]
 
@@ -225,3 +225,11 @@ def test_the_counters_tell_what_happened() -> None:
             "open": 0,
             "models": {"sandbox-mini": 2, "sandbox-long": 1},
         }
+
+
+def test_an_answer_is_counted_by_the_time_it_is_read(server: SandboxServer) -> None:
+    request = {"model": "sandbox-mini", "messages": HELLO, "stream": True, "max_tokens": 1}
+
+    for _ in range(20):
+        read_to_end(post(server, request))
+        assert server.stats()["open"] == 0
