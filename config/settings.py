@@ -21,6 +21,8 @@ API_BASE_URL = env.str("API_BASE_URL", default=f"{SITE_URL}/v1").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the first staff account, made by `manage.py serve`
+SANDBOX_PORT = env.int("SANDBOX_PORT", default=8089)  # of the sandbox upstream on 127.0.0.1; another one when it is taken
 
 # ── Secrets: three, each for one purpose; none of them is ever in the database ───
 _stored = secrets.load_or_create(VAR_DIR / "secrets.json", ("SECRET_KEY", "KEY_PEPPER", "SEALING_KEY"))
@@ -170,6 +172,7 @@ TIME_ZONE = "UTC"
 # ── Static files ─────────────────────────────────────────────────────────────
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # before the first collectstatic, WhiteNoise warns about its absence
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health, theme
+from relay.v1 import UnknownPath
 
 urlpatterns = [
     # Pages
@@ -16,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     # APIs
     path("v1/", include("relay.v1_urls")),
+    path("chat/completions", UnknownPath.as_view()),  # where a base URL without /v1 leads
     path("api/", include("config.api_urls")),
     # For load balancers
     path("healthz", health.alive, name="healthz"),

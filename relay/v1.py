@@ -40,6 +40,7 @@ class RelayView(APIView):
 
     authentication_classes = (KeyAuthentication,)
     http_method_names = ("get", "post")
+    view_is_async = True  # Django looks for handlers, and an unknown path has none
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         self.headers: dict[str, str] = {}

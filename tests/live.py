@@ -12,7 +12,7 @@ def serving(application, *, lifespan="on"):
     """Serve an ASGI application from a thread; yields its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        application, lifespan=lifespan, log_level="error", access_log=False, timeout_graceful_shutdown=5
+        application, lifespan=lifespan, log_level="error", access_log=False, proxy_headers=False, timeout_graceful_shutdown=5
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

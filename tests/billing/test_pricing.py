@@ -25,9 +25,7 @@ FIELDS = ("input", "cache_read", "cache_write", "output", "reasoning")
 
 
 def oracle(usage, quote):
-    tokens = sum(
-        Fraction((getattr(usage, name) or 0) * getattr(quote.prices, name), 10**6) for name in FIELDS
-    )
+    tokens = sum(Fraction((getattr(usage, name) or 0) * getattr(quote.prices, name), 10**6) for name in FIELDS)
     return ceil((tokens + quote.prices.per_call) * Fraction(quote.ratio_ppm, 10**6))
 
 

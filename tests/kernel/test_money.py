@@ -65,7 +65,8 @@ def test_one_dollar_is_half_a_million_quota():
 
 
 @pytest.mark.parametrize(
-    ("ppm", "text"), [(280_000, "0.28x"), (1_000_000, "1x"), (10_000_000, "10x"), (1, "0.000001x"), (1_250_000, "1.25x")]
+    ("ppm", "text"),
+    [(280_000, "0.28x"), (1_000_000, "1x"), (10_000_000, "10x"), (1, "0.000001x"), (1_250_000, "1.25x")],
 )
 def test_ratios_are_written_exactly(ppm, text):
     assert money.format_ratio(ppm) == text

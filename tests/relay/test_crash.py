@@ -50,7 +50,7 @@ def process(transactional_db, tmp_path):
             "VAR_DIR": str(tmp_path),
         }
         command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port)]
-        options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+        options = ["--log-level", "warning", "--timeout-graceful-shutdown", "1", "--no-proxy-headers"]
         child = subprocess.Popen([*command, *options], env=environment, cwd=settings.BASE_DIR)
         started.append(child)
         wait_for(lambda: _answers(port), seconds=30)
