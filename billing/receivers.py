@@ -1,15 +1,16 @@
-"""What billing does when something happens to an account: a wallet for everybody, trial credit for a verified e-mail."""
+"""What billing does when rows change: a wallet for every user, trial credit for a verified e-mail, a new price list."""
 
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_confirmed
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from accounts.models import User
 from billing import trial
-from billing.models import Wallet
+from billing.models import ModelPrice, Wallet
+from tokens.config_version import bump
 
 
 @receiver(post_save, sender=User)
@@ -23,3 +24,9 @@ def open_wallet(instance: User, created: bool, raw: bool, **_signal: Any) -> Non
 def welcome(email_address: EmailAddress, **_signal: Any) -> None:
     """Every verified address sends this; the credit is granted once a user."""
     trial.grant_credit(user_id=email_address.user_id)
+
+
+@receiver([post_save, post_delete], sender=ModelPrice)
+def count_change_of_prices(**_signal: Any) -> None:
+    """Serving processes load the price list again when this number moves."""
+    bump("prices")

@@ -24,6 +24,12 @@ def clean_base_url(text: str) -> str:
     return url
 
 
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: what a key is given to."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

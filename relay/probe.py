@@ -198,9 +198,14 @@ def _connection_failure(error: Exception) -> DomainError:
         return UpstreamFailed(
             "There is no secure connection to the upstream: TLS failed, or its certificate is not trusted."
         )
-    if "NameResolution" in str(error):
+    if isinstance(_reason_of(error), urllib3.exceptions.NameResolutionError):
         return UpstreamFailed("The upstream's host name is unknown.")
     return UpstreamFailed("The connection to the upstream was refused or lost.")
+
+
+def _reason_of(error: Exception) -> object:
+    """What made urllib3 give up, which requests wraps twice."""
+    return getattr(error.args[0], "reason", None) if error.args else None
 
 
 def _too_large() -> UpstreamFailed:

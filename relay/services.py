@@ -10,11 +10,12 @@ from django.utils import timezone
 from billing.models import ModelPrice
 from config.kernel.errors import DomainError, InvalidInput
 from config.kernel.sealing import SealBroken, seal, unseal
-from relay.base_url import clean_base_url
+from relay.base_url import clean_base_url, origin_of
 from relay.models import Channel, ChannelModel
 from relay.probe import MAX_MODEL_NAME, probe_chat
 from tokens.models import Group
 
+KEY_AGAIN = "Enter the key again: the base URL names another host, and the stored key was not given to that one."
 _PURPOSE = "channel secret"
 
 
@@ -63,6 +64,49 @@ def create_channel(
 
 
 @transaction.atomic
+def update_channel(
+    *,
+    channel: Channel,
+    provider: str,
+    base_url: str,
+    secret: str | None = None,
+    models: Mapping[str, str] | Iterable[str] = (),
+    groups: Iterable[Group] | None = None,
+    priority: int | None = None,
+    weight: int | None = None,
+) -> int:
+    """Change what is given; None leaves a thing as it is, models are only added. Returns how many models are new.
+
+    Raises InvalidInput, also for a new host without the key: a stored key is never sent to another host.
+    """
+    base_url = checked_base_url(base_url)
+    if secret is None and needs_key_again(channel, base_url):
+        raise InvalidInput(KEY_AGAIN, param="secret")
+    channel.provider, channel.base_url = provider, base_url
+    channel.priority = channel.priority if priority is None else priority
+    channel.weight = channel.weight if weight is None else weight
+    channel.save()
+    if groups is not None:
+        channel.groups.set(groups)
+    if secret is not None:
+        set_secret(channel=channel, secret=secret)
+    return add_models(channel=channel, models=models)
+
+
+@transaction.atomic
+def set_status(*, channels: Iterable[Channel], status: Channel.Status) -> None:
+    """Enable or disable, row by row: a bulk UPDATE would not tell the serving processes."""
+    for channel in channels:
+        channel.status = status
+        channel.save(update_fields=["status"])
+
+
+def needs_key_again(channel: Channel, base_url: str) -> bool:
+    """Whether the new base URL is on another host, so that whoever changes it must know the key."""
+    return channel.secret_sealed is not None and origin_of(channel.base_url) != origin_of(base_url)
+
+
+@transaction.atomic
 def add_models(*, channel: Channel, models: Mapping[str, str] | Iterable[str]) -> int:
     """Serve these models too, or under these upstream names; returns how many are new. Never takes one away."""
     pairs = models.items() if isinstance(models, Mapping) else [(model, "") for model in models]
@@ -76,6 +120,7 @@ def add_models(*, channel: Channel, models: Mapping[str, str] | Iterable[str]) -
     return new
 
 
+@transaction.atomic
 def set_secret(*, channel: Channel, secret: str) -> None:
     """Seal the upstream's key to this channel; an empty one takes the key away. Raises InvalidInput."""
     secret = secret.strip()

@@ -1,0 +1,312 @@
+"""`manage.py add_channel`: from an upstream's address and key to a model that can be called."""
+
+import getpass
+import json
+import os
+import shlex
+import sys
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
+
+from billing.price_versions import set_price, version_in_force
+from config.kernel.errors import DomainError
+from relay.models import Channel
+from relay.probe import NO_MODEL_LIST, list_upstream_models
+from relay.providers import CUSTOM, ENV_ID, PROVIDERS, SANDBOX, Provider
+from relay.services import (
+    KEY_AGAIN,
+    ChannelTest,
+    checked_base_url,
+    create_channel,
+    needs_key_again,
+    open_secret,
+    probe_channel,
+    set_status,
+    update_channel,
+)
+from relay.wanted import Dollars, dollars, model_price, pick_models, public_name
+from tokens.models import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the channel will be, known before anything is written. `secret` None keeps the key that is stored."""
+
+    name: str
+    provider: Provider
+    base_url: str
+    secret: str | None
+    models: dict[str, str]
+    groups: list[Group] | None
+    priority: int | None
+    weight: int | None
+
+
+class Command(BaseCommand):
+    help = "Add an upstream as a channel, price its models, test it, and say how to call it. Run again to update it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--provider", choices=sorted(PROVIDERS), help="a preset with a known base URL")
+        parser.add_argument("--base-url", help="of any OpenAI-compatible server, up to and with /v1")
+        parser.add_argument("--env-id", help="your environment, for a provider whose address holds one")
+        parser.add_argument("--name", help="name of the channel; an existing one is updated")
+        key = parser.add_mutually_exclusive_group()
+        key.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the upstream's key")
+        key.add_argument("--no-key", action="store_true", help="the upstream asks for no key")
+        parser.add_argument(
+            "--model",
+            dest="models",
+            action="extend",
+            nargs="+",
+            default=[],
+            metavar="NAME[=UPSTREAM]",
+            help="models to offer, all of them by default; a pattern such as gpt-4* picks from the upstream's list",
+        )
+        parser.add_argument(
+            "--group", dest="groups", action="extend", nargs="+", metavar="CODE", help="groups to offer them in; all"
+        )
+        parser.add_argument("--priority", type=int, help="higher is tried first; 0")
+        parser.add_argument("--weight", type=_positive, help="share among channels of one priority; 1")
+        parser.add_argument(
+            "--price",
+            dest="prices",
+            action="extend",
+            nargs="+",
+            type=_price,
+            default=[],
+            metavar="MODEL=IN,OUT[,CACHED]",
+            help="dollars per million tokens",
+        )
+        parser.add_argument("--test-model", metavar="NAME", help="model to test the channel with")
+        parser.add_argument("--yes", action="store_true", help="ask nothing")
+
+    def handle(self, **options: Any) -> None:
+        self.stdin = options.get("stdin") or sys.stdin
+        self.may_ask = not options["yes"] and self.stdin.isatty()
+        try:
+            self.run(options)
+        except DomainError as error:
+            raise CommandError(error.message) from None
+
+    def run(self, options: dict[str, Any]) -> None:
+        existing, plan = self.plan(options)
+        self.demand_offered(plan, [model for model, _ in options["prices"]], options["test_model"])
+        channel = self.save(existing, plan)
+        self.set_prices(plan, dict(options["prices"]))
+        outcome = probe_channel(channel=channel, model=options["test_model"])
+        self.tell_outcome(channel, outcome, is_new=existing is None)
+        self.tell_usage(plan, channel)
+
+    # ── What to do ───────────────────────────────────────────────────────────
+
+    def plan(self, options: dict[str, Any]) -> tuple[Channel | None, Plan]:
+        """Ask the upstream and the operator whatever is not known yet; nothing is written."""
+        provider = PROVIDERS[options["provider"] or CUSTOM]
+        base_url = _base_url(provider, options["base_url"], options["env_id"])
+        name = options["name"] or (urlsplit(base_url).netloc if provider.code == CUSTOM else provider.label)
+        existing = Channel.objects.filter(name=name).first()
+        groups = _groups(options["groups"], is_new=existing is None)
+        secret = self.find_secret(provider, options, existing)
+        if existing and secret is None:
+            usable_secret = _stored_secret(existing, base_url)
+        else:
+            usable_secret = secret or ""
+        models = self.find_models(base_url, usable_secret, options["models"])
+        plan = Plan(name, provider, base_url, secret, models, groups, options["priority"], options["weight"])
+        return existing, plan
+
+    def find_secret(self, provider: Provider, options: dict[str, Any], existing: Channel | None) -> str | None:
+        """The key to store: empty for none, None to keep the one an existing channel has."""
+        variable = options["api_key_env"]
+        if options["no_key"]:
+            return ""
+        if variable or (provider.key_env and os.environ.get(provider.key_env)):
+            return _key_from(variable or provider.key_env)
+        if existing:
+            return None
+        if not provider.key_env and provider.code != CUSTOM:
+            return ""
+        if self.may_ask:
+            return getpass.getpass("Key of the upstream (Enter for none): ").strip()
+        raise CommandError("Name the variable that holds the upstream's key with --api-key-env, or say --no-key.")
+
+    def find_models(self, base_url: str, secret: str, wanted: list[str]) -> dict[str, str]:
+        """Public name → name at the upstream. `wanted` may hold patterns; without it, all that the upstream lists."""
+        try:
+            listed = list_upstream_models(base_url=base_url, secret=secret)
+        except DomainError as error:
+            if error.code != NO_MODEL_LIST:
+                raise
+            listed = []
+        found = _count(len(listed), "model") if listed else "no models"
+        self.stdout.write(f"{base_url} lists {found}.")
+        offered = {public_name(model): model for model in listed}
+        if not wanted and len(offered) > 1 and self.may_ask:
+            wanted = self.ask(f"Models to offer, names or patterns (Enter for all {len(offered)}): ").split()
+        models = pick_models(offered, wanted) if wanted else offered
+        if not models:
+            raise CommandError("There is no model to offer: name those of the upstream with --model.")
+        for model, upstream in models.items():
+            if listed and upstream not in listed:
+                self.stderr.write(f"The upstream does not list {upstream}; {model} is added all the same.")
+        return models
+
+    def demand_offered(self, plan: Plan, priced: list[str], tested: str | None) -> None:
+        """Refuse a price or a test of a model that is not part of the plan: somebody mistyped."""
+        for model in [*priced, *([tested] if tested else [])]:
+            if model not in plan.models:
+                raise CommandError(f"{model} is not among the models of this channel: {', '.join(plan.models)}")
+
+    # ── Doing it ─────────────────────────────────────────────────────────────
+
+    def save(self, existing: Channel | None, plan: Plan) -> Channel:
+        """A new channel stays disabled until its test has passed."""
+        if existing is None:
+            channel = create_channel(
+                name=plan.name,
+                provider=plan.provider.code,
+                base_url=plan.base_url,
+                secret=plan.secret or "",
+                models=plan.models,
+                groups=plan.groups or [],
+                priority=plan.priority or 0,
+                weight=plan.weight or 1,
+                status=Channel.Status.DISABLED,
+                is_sandbox=plan.provider.code == SANDBOX,
+            )
+            self.stdout.write(f"Added the channel {channel.name} with {_count(len(plan.models), 'model')}.")
+            return channel
+        new = update_channel(
+            channel=existing,
+            provider=plan.provider.code,
+            base_url=plan.base_url,
+            secret=plan.secret,
+            models=plan.models,
+            groups=plan.groups,
+            priority=plan.priority,
+            weight=plan.weight,
+        )
+        self.stdout.write(f"Updated the channel {existing.name}: {_count(len(plan.models), 'model')}, {new} new.")
+        return existing
+
+    def set_prices(self, plan: Plan, given: dict[str, Dollars]) -> None:
+        """The prices given, then those asked for; models left without one are named at the end."""
+        for model in plan.models:
+            price = given.get(model)
+            if price is None and self.may_ask and version_in_force(model) is None:
+                price = self.ask_price(model)
+            if price is not None and set_price(model=model, provider=plan.provider.code, **price._asdict()):
+                self.stdout.write(f"Priced {model}.")
+
+    def ask_price(self, model: str) -> Dollars | None:
+        """Until it makes sense or is left empty."""
+        while answer := self.ask(f"{model}: $ per 1M tokens as IN,OUT[,CACHED] (Enter for none yet): "):
+            try:
+                return dollars(answer)
+            except ValueError as error:
+                self.stderr.write(str(error))
+        return None
+
+    def ask(self, question: str) -> str:
+        self.stdout.write(question, ending="")
+        self.stdout.flush()
+        return str(self.stdin.readline()).strip()
+
+    # ── Saying it ────────────────────────────────────────────────────────────
+
+    def tell_outcome(self, channel: Channel, outcome: ChannelTest, *, is_new: bool) -> None:
+        if not outcome.ok:
+            state = "It stays disabled: mend it and run this again." if is_new else "It is saved as you said."
+            raise CommandError(f"The test of {channel.name} with {outcome.model} failed. {outcome.error} {state}")
+        if is_new:
+            set_status(channels=[channel], status=Channel.Status.ENABLED)
+        self.stdout.write(
+            f"Tested with {outcome.model}: first byte after {outcome.first_byte_ms} ms, "
+            f"complete after {outcome.total_ms} ms."
+        )
+
+    def tell_usage(self, plan: Plan, channel: Channel) -> None:
+        """Which models wait for a price, and a call that works with any key of these groups."""
+        unpriced = [model for model in plan.models if version_in_force(model) is None]
+        if unpriced:
+            page = settings.SITE_URL + reverse("admin:billing_modelprice_add")
+            self.stdout.write(f"Not callable until priced (--price, or {page}): {', '.join(unpriced)}")
+        if channel.status != Channel.Status.ENABLED:
+            self.stdout.write("The channel is disabled: nothing is sent to it.")
+        ready = next((model for model in plan.models if model not in unpriced), None)
+        if ready:
+            groups = ", ".join(channel.groups.values_list("code", flat=True))
+            self.stdout.write(f"\nCall it with a key of one of the groups {groups}, or of an automatic one:\n")
+            self.stdout.write(_curl(ready))
+
+
+def _base_url(provider: Provider, given: str | None, env_id: str | None) -> str:
+    if given:
+        return checked_base_url(given)
+    if ENV_ID in provider.base_url and not env_id:
+        raise CommandError(f"{provider.label} has an address of your own: say --env-id or --base-url.")
+    if not provider.base_url:
+        raise CommandError("Say --base-url, or --provider with one of: " + ", ".join(sorted(PROVIDERS)))
+    return checked_base_url(provider.base_url.replace(ENV_ID, env_id or ""))
+
+
+def _key_from(variable: str) -> str:
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise CommandError(f"The environment variable {variable} is empty or not set.")
+    return key
+
+
+def _stored_secret(channel: Channel, base_url: str) -> str:
+    if needs_key_again(channel, base_url):
+        raise CommandError(KEY_AGAIN)
+    return open_secret(channel)
+
+
+def _groups(codes: list[str] | None, *, is_new: bool) -> list[Group] | None:
+    """The named groups; for a new channel all by default. The automatic group has no channels of its own."""
+    if codes is None and not is_new:
+        return None
+    groups = list(Group.objects.filter(is_auto=False))
+    if codes is not None:
+        unknown = set(codes) - {group.code for group in groups}
+        if unknown:
+            known = ", ".join(group.code for group in groups)
+            raise CommandError(f"There is no group {', '.join(sorted(unknown))} for channels. There are: {known}")
+        groups = [group for group in groups if group.code in codes]
+    if not groups:
+        raise CommandError("There is no group yet to offer the models in. Create one in the admin, or run the seed.")
+    return groups
+
+
+def _price(text: str) -> tuple[str, Dollars]:
+    try:
+        return model_price(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r}: {error}") from None
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _curl(model: str) -> str:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello!"}]}, ensure_ascii=False)
+    return (
+        f"curl {settings.API_BASE_URL}/chat/completions \\\n"
+        '  -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\\n'
+        f"  -d {shlex.quote(body)}"
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
