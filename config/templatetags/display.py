@@ -1,5 +1,7 @@
 """How amounts, ratios and counts are written on pages. Loaded in every template."""
 
+from decimal import Decimal
+
 from django import template
 from django.conf import settings
 
@@ -18,6 +20,14 @@ def usd(nano: int | None) -> str:
 def usd_short(nano: int | None) -> str:
     """Dollars for tiles and tables: cents from a dollar up, four significant digits below."""
     return "" if nano is None else money.format_usd_short(nano)
+
+
+@register.filter
+def usd_exact(exact: int) -> str:
+    """A charge line (nano-dollars × 1,000,000) in dollars, before it is rounded: `$0.0000162`."""
+    dollars = (Decimal(exact) / (money.PPM * money.NANO_PER_USD)).normalize()
+    digits = max(-int(dollars.as_tuple().exponent), 2)
+    return f"${dollars:,.{digits}f}"
 
 
 @register.filter

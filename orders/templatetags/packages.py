@@ -1,0 +1,34 @@
+"""`{% packages_on_sale %}`: what can be bought, for pages of apps that may not know orders."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+
+from config.kernel.money import quota_to_nano
+from orders.fiat import format_fiat
+from orders.models import Package
+
+register = template.Library()
+
+
+@register.inclusion_tag("orders/packages_on_sale.html")
+def packages_on_sale() -> dict[str, Any]:
+    """Top-ups and first-purchase plans on sale, each in the shop's order; renders nothing when there are none."""
+    packages = list(Package.objects.filter(is_active=True))
+    return {
+        "top_ups": [package for package in packages if package.kind == Package.Kind.TOP_UP],
+        "plans": [package for package in packages if package.kind == Package.Kind.FIRST_PURCHASE],
+    }
+
+
+@register.filter
+def fiat_price(package: Package) -> str:
+    """What the package costs: `¥9.90`."""
+    return format_fiat(package.price_minor, package.currency)
+
+
+@register.filter
+def as_credit(quota: int) -> int:
+    """Quota units as nano-dollars, for the `usd` filters."""
+    return quota_to_nano(quota, quota_per_usd=settings.QUOTA_PER_USD)

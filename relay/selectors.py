@@ -1,0 +1,113 @@
+"""What can be called and what it costs, for pages."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from billing.models import ModelPrice
+from billing.pricing import Charge, Prices, Quote, Usage, charge
+from config.kernel.money import PPM, ceil_div
+from relay.models import Channel, ChannelModel
+from relay.providers import label_of
+from tokens.models import Group
+
+SAMPLE_USAGE = Usage(input=1_200, cache_read=800, output=450)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model as one group sells it: the list price row, and the group that would serve it (never `auto` itself)."""
+
+    listed: ModelPrice
+    group: Group
+
+    @property
+    def model(self) -> str:
+        return self.listed.model
+
+    @property
+    def provider(self) -> str:
+        """The provider's name for people."""
+        return label_of(self.listed.provider)
+
+    @property
+    def is_per_call(self) -> bool:
+        """Priced by the call alone."""
+        return bool(self.listed.per_call) and not (self.listed.input or self.listed.output)
+
+    @property
+    def is_list_price(self) -> bool:
+        return self.group.ratio_ppm == PPM
+
+    @property
+    def list_prices(self) -> Prices:
+        return self.listed.prices
+
+    @property
+    def prices(self) -> Prices:
+        """List prices times the group's ratio, in nano-dollars, rounded up: charges round once, at their total."""
+        ratio = self.group.ratio_ppm
+        return Prices(**{name: ceil_div(nano * ratio, PPM) for name, nano in self.list_prices.as_dict().items()})
+
+    @property
+    def sample(self) -> Charge:
+        """What a call of `SAMPLE_USAGE` would be charged."""
+        quote = Quote(price_id=self.listed.pk, prices=self.list_prices, ratio_ppm=self.group.ratio_ppm)
+        return charge(SAMPLE_USAGE, quote)
+
+
+def price_groups(user: User | AnonymousUser) -> QuerySet[Group]:
+    """The groups whose prices this visitor may see: the public ones and those opened to them."""
+    opened = Q(access__user=user) if isinstance(user, User) else Q()
+    return Group.objects.filter(Q(is_public=True) | opened).distinct()
+
+
+def callable_models(group: Group, *, among: Iterable[Group] | None = None) -> list[Offer]:
+    """Every model that a key in `group` can call now, by name: it has a price, and an enabled channel serves it there.
+
+    For the automatic group each model comes from the cheapest group that serves it, of `among` or all public ones.
+    """
+    groups = _cheapest_first(among) if group.is_auto else [group]
+    served = _served_models()
+    prices = prices_in_force()
+    offers: dict[str, Offer] = {}
+    for candidate in groups:
+        for model in served[candidate.code] & prices.keys():
+            offers.setdefault(model, Offer(prices[model], candidate))
+    return [offers[model] for model in sorted(offers)]
+
+
+def prices_in_force() -> dict[str, ModelPrice]:
+    """The newest price of each model that has taken effect."""
+    rows = ModelPrice.objects.filter(effective_from__lte=timezone.now()).order_by("effective_from")
+    return {row.model: row for row in rows}
+
+
+def _cheapest_first(among: Iterable[Group] | None) -> list[Group]:
+    groups = Group.objects.filter(is_public=True) if among is None else among
+    return sorted((group for group in groups if not group.is_auto), key=lambda group: group.ratio_ppm)
+
+
+def _served_models() -> defaultdict[str, set[str]]:
+    """Models of enabled channels by group code."""
+    rows = ChannelModel.objects.filter(channel__status=Channel.Status.ENABLED, channel__groups__isnull=False)
+    served: defaultdict[str, set[str]] = defaultdict(set)
+    for code, model in rows.values_list("channel__groups__code", "model"):
+        served[code].add(model)
+    return served
+
+
+def cheapest_input(offers: list[Offer]) -> int | None:
+    """Nano-dollars per million input tokens of the cheapest model that is priced by the token."""
+    return min((offer.prices.input for offer in offers if offer.prices.input), default=None)
+
+
+def showcase(offers: list[Offer]) -> Offer | None:
+    """The model the home page calls: priced by the token and sold below its list price where there is one."""
+    by_token = [offer for offer in offers if offer.prices.input and offer.prices.output]
+    return min(by_token, key=lambda offer: (offer.group.ratio_ppm >= PPM, offer.model), default=None)
