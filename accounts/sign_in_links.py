@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +17,7 @@ class _Tokens(PasswordResetTokenGenerator):
 
     key_salt = "accounts.sign_in_links"
 
-    def check_token(self, user: AbstractBaseUser | None, token: str | None) -> bool:
+    def check_token(self, user: User | None, token: str | None) -> bool:
         if not super().check_token(user, token):
             return False
         made = base36_to_int(str(token).split("-")[0])
@@ -29,7 +28,7 @@ _tokens = _Tokens()
 
 
 def path_for(user: User) -> str:
-    """The path of a fresh link; it opens once, within LIFETIME, and only while password and last sign-in stay as they are."""
+    """The path of a fresh link: works once, within LIFETIME, while password and last sign-in stay as they are."""
     return reverse("sign_in_link", args=[user.pk, _tokens.make_token(user)])
 
 

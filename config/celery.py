@@ -65,7 +65,9 @@ app.conf.update(
 )
 if IS_EMBEDDED:
     app.conf.broker_transport_options = {"folder": str(SPOOL), "polling_interval": 0.5}
-    app.conf.worker_enable_remote_control = False  # its mailboxes would be more files, and nobody asks one embedded worker
+    app.conf.worker_enable_remote_control = (
+        False  # its mailboxes would be more files, and nobody asks one embedded worker
+    )
 else:
     app.conf.broker_transport_options = {"socket_connect_timeout": 1, "socket_timeout": 5}
 FOLDER.mkdir(parents=True, exist_ok=True)

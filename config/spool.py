@@ -5,7 +5,6 @@ moment it is read. Here a message appears complete or not at all, and stays on d
 killed worker had taken is put back by `recover`.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,7 +91,6 @@ class Transport(virtual.Transport):
 
     Channel = Channel
     state = virtual.BrokerState()
-    default_port = 0
     driver_type = driver_name = SCHEME
 
     def driver_version(self) -> str:

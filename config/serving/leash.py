@@ -1,6 +1,7 @@
-"""Ends a process when its parent ends, however that happened. Run as a script, it puts itself on the leash and becomes the program.
+"""Ends a process when its parent ends, however that happened.
 
-It is started by path and imports the standard library alone: it runs before every child, so its start must cost nothing.
+As a script it puts itself on the leash and becomes the program. It is started by path and imports the standard library
+alone: it runs before every child, so its start must cost nothing.
 """
 
 import ctypes

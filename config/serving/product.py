@@ -1,0 +1,99 @@
+"""Claims, prepares, starts and announces the product, and runs it until somebody stops it."""
+
+import asyncio
+import os
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+
+from accounts import sign_in_links
+from config import seeding
+from config.serving.claims import LOOPBACK, free_port, listen, only_server_of
+from config.serving.console import Banner, Console
+from config.serving.preparation import collect_static_files, prepare_database, static_files_changed
+from config.serving.programs import default_web_processes, programs
+from config.serving.readiness import wait_until_ready
+from config.serving.supervisor import Supervisor
+
+EVERYWHERE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - how to reach what listens on every address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line decides; no number of web processes means: what suits the database."""
+
+    host: str
+    port: int
+    web_processes: int | None
+    worker: bool
+    sandbox: bool
+
+    @property
+    def reachable_host(self) -> str:
+        """The address a client on this machine connects to."""
+        return EVERYWHERE.get(self.host, self.host)
+
+
+def run(options: Options, console: Console) -> None:
+    """Serve until stopped. Raises CannotServe or ProgramFailed with words for a person."""
+    site_url = _tell_children_about_us(options)
+    with only_server_of(settings.VAR_DIR, url=site_url), closing(listen(options.host, options.port)) as listener:
+        sandbox_port = free_port(settings.SANDBOX_PORT) if options.sandbox else settings.SANDBOX_PORT
+        with console.step("Preparing the database"):
+            prepare_database(sandbox_url=f"http://{LOOPBACK}:{sandbox_port}/v1")
+        if static_files_changed():
+            with console.step("Collecting static files"):
+                collect_static_files()
+        runs_sandbox = options.sandbox and seeding.local_sandbox_channel() is not None
+        supervisor = Supervisor(
+            programs(
+                listener=listener,
+                web_processes=options.web_processes or default_web_processes(),
+                worker=options.worker,
+                sandbox_port=sandbox_port if runs_sandbox else None,
+            ),
+            say=console.say,
+            # Only then do the web processes' copies count: the last of them to close refuses what still knocks.
+            on_stop=listener.close,
+        )
+        banner = _banner(site_url)
+        connection.close()
+
+        async def announce() -> None:
+            if runs_sandbox:
+                await wait_until_ready("The sandbox", port=sandbox_port, path="/healthz")
+            name = urlsplit(site_url).netloc
+            await wait_until_ready(
+                "The web process", host=options.reachable_host, port=options.port, path="/readyz", host_header=name
+            )
+            console.line(str(banner))
+
+        asyncio.run(supervisor.run(once_started=announce))
+    console.line("Stopped.")
+
+
+def _tell_children_about_us(options: Options) -> str:
+    """The site's URL: from the environment, else where we listen. Children inherit it, and where the code is."""
+    if "SITE_URL" not in os.environ:
+        host = f"[{options.reachable_host}]" if ":" in options.reachable_host else options.reachable_host
+        os.environ["SITE_URL"] = f"http://{host}:{options.port}"
+    paths = (str(settings.BASE_DIR), os.environ.get("PYTHONPATH", ""))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return os.environ["SITE_URL"].rstrip("/")
+
+
+def _banner(site_url: str) -> Banner:
+    operator = seeding.operator()
+    needs_link = operator is not None and not operator.has_usable_password()
+    return Banner(
+        name=settings.SITE_NAME,
+        site_url=site_url,
+        api_base_url=os.environ.get("API_BASE_URL", f"{site_url}/v1").rstrip("/"),
+        operator=operator.email if operator else None,
+        sign_in_url=site_url + sign_in_links.path_for(operator) if operator and needs_link else None,
+        prints_mail=settings.EMAIL_BACKEND.endswith("console.EmailBackend"),
+        demo_key=seeding.demo_key() if settings.DEMO else None,
+    )
