@@ -17,8 +17,9 @@ from django.utils import timezone
 from accounts.models import User
 from billing.models import UsageRecord, Wallet
 from billing.pricing import Quote, Usage, charge
-from config.kernel.errors import DomainError, InsufficientCredit, NotAuthenticated, PermissionRefused
+from config.kernel.errors import DomainError, InsufficientCredit
 from config.kernel.money import NanoUSD
+from tokens import refusals
 from tokens.models import Token
 
 
@@ -114,28 +115,24 @@ def _hold_in_token(hold: Hold) -> int:
 
 def _explain_wallet(user_id: int) -> NoReturn:
     if User.objects.filter(pk=user_id, is_active=False).exists():
-        raise PermissionRefused("This account is suspended. Please contact support.", code="account_suspended")
+        raise refusals.suspended()
     raise InsufficientCredit(f"Your balance does not cover this request. Top up at {settings.SITE_URL}/pricing")
 
 
 def _explain_token(token_id: int) -> NoReturn:
     token = Token.objects.filter(pk=token_id, deleted_at=None).first()
     if token is None:
-        raise NotAuthenticated("This API key does not exist.")
-    raise refusal_of(token)
+        raise refusals.unknown()
+    raise _refusal_of(token)
 
 
-def refusal_of(token: Token) -> DomainError:
-    """Why this key may not be used for one more request."""
+def _refusal_of(token: Token) -> DomainError:
     match token.status:
         case Token.Status.DISABLED:
-            return NotAuthenticated("This API key is disabled.", code="key_disabled")
+            return refusals.disabled()
         case Token.Status.EXPIRED:
-            return NotAuthenticated("This API key has expired.", code="key_expired")
-    return InsufficientCredit(
-        f"This key's quota does not cover this request. Raise it at {settings.SITE_URL}/tokens",
-        code="key_quota_exhausted",
-    )
+            return refusals.expired()
+    return refusals.exhausted()
 
 
 def heartbeat(seen: Iterable[tuple[UUID, Usage]]) -> None:

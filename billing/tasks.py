@@ -3,10 +3,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import rollups
+from billing import holds, rollups
 
 
 @shared_task(name="billing.roll_up_usage")
 def roll_up_usage() -> None:
     """Sum up the hours that are over and settled."""
     rollups.roll_up_usage(now=timezone.now())
+
+
+@shared_task(name="billing.sweep_open_usage")
+def sweep_open_usage() -> None:
+    """Settle requests whose serving process died."""
+    holds.sweep_expired()

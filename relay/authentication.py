@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from config.kernel.errors import NotAuthenticated, PermissionRefused
 from relay.runtime import Runtime, current
+from tokens import refusals
 from tokens.keys import is_well_formed, key_hash
 from tokens.selectors import TokenSnapshot, token_by_key
 
@@ -50,7 +51,7 @@ def _key_of(request: HttpRequest) -> str:
     if not key:
         raise NotAuthenticated("You did not provide an API key. Send it as: Authorization: Bearer sk-…")
     if not is_well_formed(key):
-        raise _unknown()
+        raise refusals.unknown()
     return key
 
 
@@ -62,16 +63,12 @@ async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
     token = await runtime.read(token_by_key, key)
     if token is None:
         _cache.pop(digest, None)
-        raise _unknown()
+        raise refusals.unknown()
     _cache[digest] = (now, token)
     _cache.move_to_end(digest)
     if len(_cache) > CACHE_SIZE:
         _cache.popitem(last=False)
     return token
-
-
-def _unknown() -> NotAuthenticated:
-    return NotAuthenticated(f"This API key is not valid. Find your keys at {settings.SITE_URL}/tokens")
 
 
 def _check_address(token: TokenSnapshot, request: HttpRequest) -> None:
