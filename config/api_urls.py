@@ -18,6 +18,6 @@ class UnknownPath(APIView):
 
 
 urlpatterns = [
-    path("tokens", include("tokens.api_urls")),
+    path("", include("tokens.api_urls")),  # the keys of the signed-in user
     re_path(r"", UnknownPath.as_view()),
 ]

@@ -10,7 +10,7 @@ urlpatterns = [
     # Pages
     path("", include("relay.urls")),  # Home, Pricing
     path("", include("billing.urls")),  # Dashboard, Usage log
-    path("tokens", include("tokens.urls")),  # Token Management
+    path("", include("tokens.urls")),  # Token Management
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
     path("theme", theme.set_theme, name="set-theme"),

@@ -1,5 +1,15 @@
 """`/api/tokens`."""
 
-from django.urls import URLPattern
+from django.urls import path, register_converter
 
-urlpatterns: list[URLPattern] = []
+from tokens import api
+from tokens.converters import TokenId
+
+register_converter(TokenId, "token_id")
+
+urlpatterns = [
+    path("tokens", api.TokenCollection.as_view(), name="api-tokens"),
+    path("tokens/<token_id:public_id>", api.TokenDetail.as_view(), name="api-token"),
+    path("tokens/<token_id:public_id>/disable", api.TokenSwitch.as_view(enabled=False), name="api-token-disable"),
+    path("tokens/<token_id:public_id>/enable", api.TokenSwitch.as_view(enabled=True), name="api-token-enable"),
+]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from config.kernel.ids import opaque_id
 from config.kernel.money import PPM, format_ratio
 
@@ -85,7 +86,7 @@ class GroupAccess(models.Model):
 class TokenQuerySet(models.QuerySet["Token"]):
     """Every query of a customer's page starts with `owned_by`."""
 
-    def owned_by(self, user: models.Model) -> "TokenQuerySet":
+    def owned_by(self, user: User) -> "TokenQuerySet":
         """The user's keys that were not deleted; somebody else's are simply not there."""
         return self.filter(user=user, deleted_at=None)
 

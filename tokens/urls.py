@@ -5,5 +5,5 @@ from django.urls import path
 from tokens import views
 
 urlpatterns = [
-    path("", views.token_list, name="tokens"),
+    path("tokens", views.token_list, name="tokens"),
 ]

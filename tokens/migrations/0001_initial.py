@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,75 +18,168 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ConfigVersion',
+            name="ConfigVersion",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('version', models.BigIntegerField(default=1)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.BigIntegerField(default=1)),
             ],
         ),
         migrations.CreateModel(
-            name='Group',
+            name="Group",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, verbose_name='code')),
-                ('description', models.CharField(blank=True, max_length=200, verbose_name='description')),
-                ('description_zh', models.CharField(blank=True, max_length=200, verbose_name='description (Chinese)')),
-                ('ratio_ppm', models.PositiveBigIntegerField(default=1000000, help_text='Exact multiplier on list prices: 280000 is 0.28x.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000000)], verbose_name='ratio (parts per million)')),
-                ('is_auto', models.BooleanField(default=False, verbose_name='automatic')),
-                ('is_public', models.BooleanField(default=True, verbose_name='open to everybody')),
-                ('is_default', models.BooleanField(default=False, verbose_name='default for new users')),
-                ('sort_order', models.IntegerField(default=100, verbose_name='sort order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=40, unique=True, verbose_name="code")),
+                ("description", models.CharField(blank=True, max_length=200, verbose_name="description")),
+                ("description_zh", models.CharField(blank=True, max_length=200, verbose_name="description (Chinese)")),
+                (
+                    "ratio_ppm",
+                    models.PositiveBigIntegerField(
+                        default=1000000,
+                        help_text="Exact multiplier on list prices: 280000 is 0.28x.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000),
+                        ],
+                        verbose_name="ratio (parts per million)",
+                    ),
+                ),
+                ("is_auto", models.BooleanField(default=False, verbose_name="automatic")),
+                ("is_public", models.BooleanField(default=True, verbose_name="open to everybody")),
+                ("is_default", models.BooleanField(default=False, verbose_name="default for new users")),
+                ("sort_order", models.IntegerField(default=100, verbose_name="sort order")),
             ],
             options={
-                'verbose_name': 'group',
-                'verbose_name_plural': 'groups',
-                'ordering': ['sort_order', 'ratio_ppm', 'code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('ratio_ppm__gte', 1), ('ratio_ppm__lte', 1000000000)), name='group_ratio_in_range'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='group_one_default'), models.UniqueConstraint(condition=models.Q(('is_auto', True)), fields=('is_auto',), name='group_one_auto')],
+                "verbose_name": "group",
+                "verbose_name_plural": "groups",
+                "ordering": ["sort_order", "ratio_ppm", "code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("ratio_ppm__gte", 1), ("ratio_ppm__lte", 1000000000)),
+                        name="group_ratio_in_range",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("is_default",), name="group_one_default"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_auto", True)), fields=("is_auto",), name="group_one_auto"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='GroupAccess',
+            name="GroupAccess",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_default', models.BooleanField(default=False, verbose_name='default for new keys')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='access', to='tokens.group')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='group_access', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_default", models.BooleanField(default=False, verbose_name="default for new keys")),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="access", to="tokens.group"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="group_access",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'group access',
-                'verbose_name_plural': 'group access',
-                'constraints': [models.UniqueConstraint(fields=('user', 'group'), name='group_access_once'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('user',), name='group_access_one_default')],
+                "verbose_name": "group access",
+                "verbose_name_plural": "group access",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "group"), name="group_access_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("user",), name="group_access_one_default"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Token',
+            name="Token",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=tokens.models.new_token_id, editable=False, max_length=40, unique=True, verbose_name='id')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('key_hash', models.BinaryField(max_length=32, unique=True)),
-                ('key_sealed', models.BinaryField(null=True)),
-                ('key_head', models.CharField(editable=False, max_length=8)),
-                ('key_tail', models.CharField(editable=False, max_length=4)),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('quota', models.BigIntegerField(blank=True, help_text='Empty: unlimited.', null=True, verbose_name='quota in nano-dollars')),
-                ('used', models.BigIntegerField(default=0, editable=False, verbose_name='used, nano-dollars')),
-                ('held', models.BigIntegerField(default=0, editable=False, verbose_name='held, nano-dollars')),
-                ('models_allowed', models.JSONField(blank=True, default=list, help_text='Empty: every model of the group.', verbose_name='models')),
-                ('ips_allowed', models.JSONField(blank=True, default=list, help_text='Networks; empty: any address.', verbose_name='addresses')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens', to='tokens.group')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tokens', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=tokens.models.new_token_id,
+                        editable=False,
+                        max_length=40,
+                        unique=True,
+                        verbose_name="id",
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("key_hash", models.BinaryField(max_length=32, unique=True)),
+                ("key_sealed", models.BinaryField(null=True)),
+                ("key_head", models.CharField(editable=False, max_length=8)),
+                ("key_tail", models.CharField(editable=False, max_length=4)),
+                ("is_enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                (
+                    "quota",
+                    models.BigIntegerField(
+                        blank=True, help_text="Empty: unlimited.", null=True, verbose_name="quota in nano-dollars"
+                    ),
+                ),
+                ("used", models.BigIntegerField(default=0, editable=False, verbose_name="used, nano-dollars")),
+                ("held", models.BigIntegerField(default=0, editable=False, verbose_name="held, nano-dollars")),
+                (
+                    "models_allowed",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Empty: every model of the group.", verbose_name="models"
+                    ),
+                ),
+                (
+                    "ips_allowed",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Networks; empty: any address.", verbose_name="addresses"
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                ),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tokens", to="tokens.group"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tokens", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'token',
-                'verbose_name_plural': 'tokens',
-                'ordering': ['-created_at', '-id'],
-                'indexes': [models.Index(fields=['user', '-created_at'], name='token_by_user')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('held__gte', 0), ('used__gte', 0)), name='token_counters_not_negative'), models.CheckConstraint(condition=models.Q(('quota', None), ('quota__gte', django.db.models.expressions.CombinedExpression(models.F('used'), '+', models.F('held'))), _connector='OR'), name='token_within_quota')],
+                "verbose_name": "token",
+                "verbose_name_plural": "tokens",
+                "ordering": ["-created_at", "-id"],
+                "indexes": [models.Index(fields=["user", "-created_at"], name="token_by_user")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("held__gte", 0), ("used__gte", 0)), name="token_counters_not_negative"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("quota", None),
+                            (
+                                "quota__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("used"), "+", models.F("held")
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="token_within_quota",
+                    ),
+                ],
             },
         ),
     ]

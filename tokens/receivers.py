@@ -1,0 +1,25 @@
+"""What tokens do when rows change: a default group for every new user, a new version number for changed groups."""
+
+from typing import Any
+
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+
+from accounts.models import User
+from tokens.config_version import bump
+from tokens.models import Group, GroupAccess
+from tokens.services import grant_default_group
+
+
+@receiver(post_save, sender=User)
+def open_default_group(instance: User, created: bool, raw: bool, **_signal: Any) -> None:
+    """Nobody signs up without a group to make keys in."""
+    if created and not raw:
+        grant_default_group(user=instance)
+
+
+@receiver([post_save, post_delete], sender=Group)
+@receiver([post_save, post_delete], sender=GroupAccess)
+def count_change_of_groups(**_signal: Any) -> None:
+    """Serving processes reload ratios and access when this number moves."""
+    bump("groups")

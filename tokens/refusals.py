@@ -1,0 +1,33 @@
+"""Why a key may not be used, in the words its caller reads."""
+
+from django.conf import settings
+
+from config.kernel.errors import DomainError, InsufficientCredit, NotAuthenticated, PermissionRefused
+
+
+def unknown() -> DomainError:
+    """Deleted or never made: nobody is told which."""
+    return NotAuthenticated(f"This API key is not valid. Find your keys at {settings.SITE_URL}/tokens")
+
+
+def disabled() -> DomainError:
+    """Switched off by its owner or the operator."""
+    return NotAuthenticated("This API key is disabled.", code="key_disabled")
+
+
+def expired() -> DomainError:
+    """Its time is over."""
+    return NotAuthenticated("This API key has expired.", code="key_expired")
+
+
+def exhausted() -> DomainError:
+    """The key's own quota is used up or set aside for running calls."""
+    return InsufficientCredit(
+        f"This key's quota does not cover this request. Raise it at {settings.SITE_URL}/tokens",
+        code="key_quota_exhausted",
+    )
+
+
+def suspended() -> DomainError:
+    """The account behind the key is suspended."""
+    return PermissionRefused("This account is suspended. Please contact support.", code="account_suspended")

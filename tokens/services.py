@@ -1,0 +1,217 @@
+"""Writes tokens and group access. Every race is decided by the WHERE of one UPDATE."""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, TypedDict, Unpack
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from config.kernel.errors import Conflict, NotFound
+from config.kernel.money import format_usd
+from config.kernel.sealing import SealBroken, seal, unseal
+from tokens.keys import head_and_tail, key_hash, make_key
+from tokens.models import Group, GroupAccess, Token, TokenQuerySet
+from tokens.selectors import default_group_of, groups_open_to
+from tokens.terms import clean_terms, refused
+
+logger = logging.getLogger("tollbooth.tokens")
+
+SEAL_PURPOSE = "customer key"
+_COLUMNS = {"models": "models_allowed", "ips": "ips_allowed"}
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new token and the only copy of its key that ever leaves in clear unasked."""
+
+    token: Token
+    plain_key: str = field(repr=False)
+
+
+class TokenChanges(TypedDict, total=False):
+    """What an edit may change; what is not given stays. Amounts in nano-dollars, None for unlimited or never."""
+
+    name: str
+    group: Group
+    quota: int | None
+    expires_at: datetime | None
+    models: Sequence[str]
+    ips: Sequence[str]
+
+
+def issue_token(
+    *,
+    user: User,
+    name: str,
+    group: Group | None = None,
+    quota: int | None = None,
+    expires_at: datetime | None = None,
+    models: Sequence[str] = (),
+    ips: Sequence[str] = (),
+) -> IssuedToken:
+    """Make one token, in the user's default group unless one is given.
+
+    `quota` in nano-dollars (None: unlimited), `models` and `ips` empty for no restriction. Raises InvalidInput.
+    """
+    return issue_tokens(
+        user=user, name=name, count=1, group=group, quota=quota, expires_at=expires_at, models=models, ips=ips
+    )[0]
+
+
+def issue_tokens(
+    *,
+    user: User,
+    name: str,
+    count: int,
+    group: Group | None = None,
+    quota: int | None = None,
+    expires_at: datetime | None = None,
+    models: Sequence[str] = (),
+    ips: Sequence[str] = (),
+) -> list[IssuedToken]:
+    """Make `count` tokens (1 to 50) of the same terms at once, named `name 1`, `name 2`, … when there are several."""
+    terms = clean_terms(
+        {"name": name, "count": count, "quota": quota, "expires_at": expires_at, "models": models, "ips": ips}
+    )
+    chosen = group or _default_group(user)
+    _check_group(user.pk, chosen)
+    names = _numbered(terms.pop("name"), terms.pop("count"))
+    clean_terms({"name": names[-1]})  # its number may have made it too long
+    issued = [_new_token(name=each, user=user, group=chosen, **_as_columns(terms)) for each in names]
+    Token.objects.bulk_create(each.token for each in issued)
+    return issued
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name} {number}" for number in range(1, count + 1)]
+
+
+def _new_token(**columns: Any) -> IssuedToken:
+    """An unsaved token with a fresh key."""
+    key = make_key()
+    head, tail = head_and_tail(key)
+    token = Token(key_hash=key_hash(key, pepper=settings.KEY_PEPPER), key_head=head, key_tail=tail, **columns)
+    if settings.KEYS_REVEALABLE:
+        token.key_sealed = seal(key, master=settings.SEALING_KEY, purpose=SEAL_PURPOSE, context=_seal_context(token))
+    return IssuedToken(token, key)
+
+
+def edit_token(*, token: Token, **changes: Unpack[TokenChanges]) -> Token:
+    """Change the given terms and return the token as it is now.
+
+    Raises InvalidInput (a quota below what is used and held, too), NotFound when the token was deleted meanwhile.
+    """
+    given = {term: value for term, value in changes.items() if value != getattr(token, _COLUMNS.get(term, term))}
+    group = given.pop("group", None)
+    columns = _as_columns(clean_terms(given))
+    if isinstance(group, Group):
+        _check_group(token.user_id, group)
+        columns["group"] = group
+    if columns and not _room_for(token, columns).update(**columns):
+        _explain_edit(token)
+    token.refresh_from_db()
+    return token
+
+
+def _room_for(token: Token, columns: dict[str, Any]) -> TokenQuerySet:
+    """The row, unless it was deleted or a call has meanwhile used or set aside more than the new quota."""
+    rows = Token.objects.filter(pk=token.pk, deleted_at=None)
+    quota = columns.get("quota")
+    return rows if quota is None else rows.filter(used__lte=quota - F("held"))
+
+
+def _explain_edit(token: Token) -> NoReturn:
+    now = Token.objects.filter(pk=token.pk, deleted_at=None).first()
+    if now is None:
+        raise _gone()
+    sentence = _(
+        "The quota can't be lower than the %(used)s already used and the %(held)s set aside for running calls."
+    )
+    raise refused({"quota": [sentence % {"used": format_usd(now.used), "held": format_usd(now.held)}]})
+
+
+def _gone() -> NotFound:
+    return NotFound(_("This token does not exist any more."))
+
+
+def set_enabled(*, token: Token, enabled: bool) -> None:
+    """Switch a token on or off; calls notice at their next hold. Raises NotFound when it was deleted meanwhile."""
+    if not Token.objects.filter(pk=token.pk, deleted_at=None).update(is_enabled=enabled):
+        raise _gone()
+    token.is_enabled = enabled
+
+
+def disable_tokens(*, user: User, public_ids: Collection[str]) -> int:
+    """Switch off those of the user's tokens; says how many there were."""
+    return Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=False)
+
+
+def delete_token(*, token: Token) -> None:
+    """Make a token unusable for ever and forget its key; the row stays for the usage log. Safe to repeat."""
+    _erase(Token.objects.filter(pk=token.pk, deleted_at=None))
+
+
+def delete_tokens(*, user: User, public_ids: Collection[str]) -> int:
+    """Delete those of the user's tokens; says how many there were."""
+    return _erase(Token.objects.owned_by(user).filter(public_id__in=public_ids))
+
+
+def _erase(tokens: TokenQuerySet) -> int:
+    return tokens.update(deleted_at=timezone.now(), is_enabled=False, key_sealed=None)
+
+
+class KeyNotReadable(Conflict):
+    """The key cannot be shown again; its token still works."""
+
+    default_code = "key_not_readable"
+
+
+def reveal_key(*, token: Token) -> str:
+    """The key in clear, from its sealed copy, for an owner who has just authenticated again. Raises KeyNotReadable."""
+    if not settings.KEYS_REVEALABLE or token.key_sealed is None:
+        raise KeyNotReadable(_("No copy of the key of “%(name)s” is kept. Create a new token.") % {"name": token.name})
+    try:
+        key = unseal(
+            bytes(token.key_sealed), master=settings.SEALING_KEY, purpose=SEAL_PURPOSE, context=_seal_context(token)
+        )
+    except SealBroken:
+        logger.exception("the sealed key of token %s did not open", token.public_id)
+        raise KeyNotReadable(
+            _("The stored copy of the key of “%(name)s” can't be opened. Create a new token.") % {"name": token.name}
+        ) from None
+    logger.info("the key of token %s was shown to its owner", token.public_id)
+    return key
+
+
+def _seal_context(token: Token) -> str:
+    return f"{token.public_id}:{token.user_id}"
+
+
+def grant_default_group(*, user: User) -> None:
+    """Give the user everybody's default group, as their own default unless they have one. Safe to repeat."""
+    group = Group.objects.filter(is_default=True).first()
+    if group is not None:
+        has_default = GroupAccess.objects.filter(user=user, is_default=True).exists()
+        GroupAccess.objects.get_or_create(user=user, group=group, defaults={"is_default": not has_default})
+
+
+def _default_group(user: User) -> Group:
+    group = default_group_of(user)
+    if group is None:
+        raise refused({"group": [_("No group is open to this account.")]})
+    return group
+
+
+def _check_group(user_id: int, group: Group) -> None:
+    if group not in groups_open_to(user_id):
+        raise refused({"group": [_("This group is not open to your account.")]})
+
+
+def _as_columns(terms: dict[str, Any]) -> dict[str, Any]:
+    return {_COLUMNS.get(term, term): value for term, value in terms.items()}
