@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from allauth.account.utils import perform_login
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -53,7 +54,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         user = form.save()
         messages.success(request, _("Profile saved."))
         return _keep_language(redirect("profile"), user)
-    return render(request, "accounts/profile.html", {"form": form})
+    context = {"form": form, "has_second_factor": is_mfa_enabled(request.user)}
+    return render(request, "accounts/profile.html", context)
 
 
 def _keep_language(response: HttpResponseRedirect, user: User) -> HttpResponseRedirect:

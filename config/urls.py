@@ -6,6 +6,8 @@ from django.urls import include, path
 from config import health, theme
 from relay.v1 import UnknownPath
 
+handler500 = "config.error_pages.server_error"
+
 urlpatterns = [
     # Pages
     path("", include("relay.urls")),  # Home, Pricing
