@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
+    "config.middleware.admin_policy",
     "accounts.middleware.preferences",
 ]
 RELAY_PATHS = ("/v1", "/chat/completions")  # answered by the relay's own lean handler
@@ -236,6 +237,22 @@ UNFOLD = {
     "SITE_URL": "/dashboard",
     "SHOW_HISTORY": True,
     "SHOW_BACK_BUTTON": True,
+    "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.navigation"},
+    "COLORS": {
+        "primary": {  # the greens of static/css/tokens.css
+            "50": "#eef9f4",
+            "100": "#d8f1e5",
+            "200": "#b5dccb",
+            "300": "#86c7ab",
+            "400": "#43cf9c",
+            "500": "#1f9d75",
+            "600": "#0b6b4f",
+            "700": "#095640",
+            "800": "#0a4535",
+            "900": "#0a382c",
+            "950": "#052019",
+        }
+    },
 }
 
 # ── Logs ─────────────────────────────────────────────────────────────────────

@@ -2,7 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
+from accounts import staff
 from config import health, theme
 from relay.v1 import UnknownPath
 
@@ -16,6 +18,8 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
     path("theme", theme.set_theme, name="set-theme"),
+    path("admin/login/", staff.sign_in),  # before the admin's own
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     # APIs
     path("v1/", include("relay.v1_urls")),

@@ -123,14 +123,20 @@ def add_models(*, channel: Channel, models: Mapping[str, str] | Iterable[str]) -
 @transaction.atomic
 def set_secret(*, channel: Channel, secret: str) -> None:
     """Seal the upstream's key to this channel; an empty one takes the key away. Raises InvalidInput."""
-    secret = secret.strip()
-    # A line break would end the header that carries it, and the complaint about that would quote the key.
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise InvalidInput("This cannot be a key: it holds spaces or characters outside ASCII.", param="secret")
+    secret = checked_secret(secret)
     channel.secret_sealed = (
         seal(secret, master=settings.SEALING_KEY, purpose=_PURPOSE, context=channel.public_id) if secret else None
     )
     channel.save(update_fields=["secret_sealed"])
+
+
+def checked_secret(text: str) -> str:
+    """The key without white space around it. Raises InvalidInput for what cannot be one."""
+    secret = text.strip()
+    # A line break would end the header that carries it, and the complaint about that would quote the key.
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise InvalidInput("This cannot be a key: it holds spaces or characters outside ASCII.", param="secret")
+    return secret
 
 
 def open_secret(channel: Channel) -> str:

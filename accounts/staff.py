@@ -1,0 +1,74 @@
+"""What the staff admin of every app shares: who gets in, rows nobody changes by hand, how amounts are shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, resolve_url
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+from config.kernel.money import format_usd
+
+Column = Callable[[Any, Any], str]
+
+
+@require_safe
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """`/admin/login/`: the site's own sign-in, second factor included. Whoever is in but no staff gets a plain 403."""
+    target = request.GET.get("next") or resolve_url("admin:index")
+    if not request.user.is_authenticated:
+        return redirect_to_login(target)
+    if not request.user.is_staff:
+        raise PermissionDenied(_("These pages are for the operator of this site."))
+    return redirect(target if target.startswith("/admin/") else "admin:index")
+
+
+class StaffAdmin(ModelAdmin):
+    """A list and its forms, as every app's admin begins."""
+
+    list_filter_sheet = True
+    compressed_fields = True
+    warn_unsaved_form = True
+
+
+class ReadOnlyAdmin(StaffAdmin):
+    """Rows that are written by services alone: listed and shown, never added, changed or deleted here."""
+
+    actions = None
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class EndlessAdmin(ReadOnlyAdmin):
+    """For tables that grow for ever: newest first by primary key, pages without a count, no other order."""
+
+    paginator = InfinitePaginator
+    ordering = ("-pk",)
+    sortable_by = ()
+    list_per_page = 50
+
+
+def usd_column(field: str, label: Any, *, sortable: bool = True) -> Column:
+    """A column that shows the nano-dollars of `field` as exact dollars, and a dash for none."""
+
+    @admin.display(description=label, ordering=field if sortable else None)
+    def column(_admin: Any, row: Any) -> str:
+        nano = getattr(row, field)
+        return "–" if nano is None else format_usd(nano)
+
+    return column

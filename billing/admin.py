@@ -1,0 +1,390 @@
+"""Prices, wallets, the ledger and usage. Prices grow by versions, wallets by entries; nothing else is written here."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import models
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.admin import UserAdmin
+from accounts.models import User
+from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, usd_column
+from billing.adjustment import AdjustmentForm, adjust_wallet
+from billing.dollars import DollarsField
+from billing.models import MAX_PRICE, LedgerEntry, ModelPrice, PriceField, UsageRecord, UsageRollup, Wallet
+from billing.price_versions import next_version, version_in_force
+from config.kernel.errors import InsufficientCredit
+from config.kernel.ids import first_uuid7_of
+from config.kernel.money import format_ratio, format_usd
+
+IN_FORCE, SCHEDULED, REPLACED = _("In force"), _("Scheduled"), _("Replaced")
+USERS_SEARCHED = 50
+
+# ── Prices ───────────────────────────────────────────────────────────────────
+
+
+class TagsField(forms.CharField):
+    """Words separated by commas, kept as a list."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        return [word.strip() for word in super().clean(value).split(",") if word.strip()]
+
+
+class ModelPriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        """A version that begins before the one in force would be history that never was."""
+        values = super().clean() or self.cleaned_data
+        current = version_in_force(values.get("model", ""))
+        starts = values.get("effective_from")
+        if current and starts and starts < current.effective_from:
+            self.add_error("effective_from", _("The version in force began later than this."))
+        return values
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(StaffAdmin):
+    """Versions: a row that was ever in force stays as it is, a new one takes over from its date."""
+
+    list_display = ("model", "provider", "input_usd", "cached_usd", "output_usd", "call_usd", "effective_from", "state")
+    list_filter = ("provider",)
+    search_fields = ("model", "provider")
+    ordering = ("model", "-effective_from")
+    actions = None
+    actions_row = ("new_version",)
+    actions_detail = ("new_version",)
+    form = ModelPriceForm
+    input_usd = usd_column("input", _("input / 1M"))
+    cached_usd = usd_column("cache_read", _("cached / 1M"))
+    cache_write_usd = usd_column("cache_write", _("cache write / 1M"))
+    output_usd = usd_column("output", _("output / 1M"))
+    reasoning_usd = usd_column("reasoning", _("reasoning / 1M"))
+    call_usd = usd_column("per_call", _("per call"))
+    ABOUT = ("model", "provider", "tags", "effective_from", "max_output_tokens")
+    TYPED = ("input", "cache_read", "cache_write", "output", "reasoning", "per_call")
+    SHOWN = ("input_usd", "cached_usd", "cache_write_usd", "output_usd", "reasoning_usd", "call_usd")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelPrice]:
+        newer = ModelPrice.objects.filter(
+            model=OuterRef("model"), effective_from__gt=OuterRef("effective_from"), effective_from__lte=timezone.now()
+        )
+        return super().get_queryset(request).annotate(is_replaced=Exists(newer))
+
+    def get_fieldsets(self, request: HttpRequest, obj: ModelPrice | None = None) -> Any:
+        """Amounts are typed into the form of a new version, and shown in dollars on the page of an existing one."""
+        amounts = self.TYPED if obj is None else self.SHOWN
+        return ((None, {"fields": self.ABOUT}), (_("Dollars per million tokens"), {"fields": amounts}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ModelPrice | None = None) -> tuple[str, ...]:
+        return () if obj is None else (*self.ABOUT, *self.SHOWN)
+
+    @display(description=_("state"), label={IN_FORCE: "success", SCHEDULED: "info", REPLACED: None})
+    def state(self, price: ModelPrice) -> Promise:
+        if price.effective_from > timezone.now():
+            return SCHEDULED
+        return REPLACED if getattr(price, "is_replaced", False) else IN_FORCE
+
+    def has_change_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
+        """Only a version that has not come into force, so that nobody can have been charged by it."""
+        is_future = obj is not None and obj.effective_from > timezone.now()
+        return is_future and super().has_delete_permission(request, obj)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, PriceField):
+            return DollarsField(
+                label=db_field.verbose_name, help_text=db_field.help_text, required=not db_field.null, most=MAX_PRICE
+            )
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "tags":
+            return TagsField(label=db_field.verbose_name, required=False, help_text=_("Separated by commas."))
+        return field
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """With `?from=ID`, that version's numbers, in force from now."""
+        source = request.GET.get("from", "")
+        price = ModelPrice.objects.filter(pk=source).first() if source.isdecimal() else None
+        if price is None:
+            return {}
+        return forms.model_to_dict(next_version(price))
+
+    @action(description=_("New version"), icon="add", permissions=["add"])
+    def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(reverse("admin:billing_modelprice_add") + f"?from={int(object_id)}")
+
+
+# ── Wallets ──────────────────────────────────────────────────────────────────
+
+
+class WalletColumns:
+    """How a wallet is shown, in its list and on its user's page."""
+
+    balance_usd = usd_column("balance", _("balance"))
+    held_usd = usd_column("held", _("held"))
+    available_usd = usd_column("available", _("available"), sortable=False)
+
+
+@admin.register(Wallet)
+class WalletAdmin(WalletColumns, ReadOnlyAdmin):
+    list_display = ("user", "balance_usd", "held_usd", "available_usd")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "user__name")
+    ordering = ("-id",)
+    fields = ("user", "balance_usd", "held_usd", "available_usd", "see_also")
+    readonly_fields = ("balance_usd", "held_usd", "available_usd", "see_also")
+    actions_detail = ("adjust",)
+    actions_row = ("adjust",)
+
+    @admin.display(description=_("see also"))
+    def see_also(self, wallet: Wallet) -> str:
+        url = reverse("admin:billing_ledgerentry_changelist") + f"?wallet__id__exact={wallet.pk}"
+        return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, _("Ledger"))
+
+    def has_adjust_permission(self, request: HttpRequest, _object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("billing.add_ledgerentry"))  # type: ignore[union-attr]
+
+    @action(description=_("Adjust"), icon="balance", permissions=["adjust"])
+    def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The form, and its one entry in the ledger."""
+        wallet = get_object_or_404(Wallet.objects.select_related("user"), pk=object_id)
+        form = AdjustmentForm(request.POST or None)
+        if form.is_valid() and self._post(request, wallet, form):
+            return redirect("admin:billing_wallet_change", wallet.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Adjust the wallet of %(user)s") % {"user": wallet.user},
+            "opts": self.opts,
+            "wallet": wallet,
+            "form": form,
+        }
+        return render(request, "admin/billing/wallet/adjust.html", context)
+
+    def _post(self, request: HttpRequest, wallet: Wallet, form: AdjustmentForm) -> bool:
+        assert isinstance(request.user, User)
+        amount = form.cleaned_data["amount"]
+        try:
+            is_new = adjust_wallet(wallet=wallet, actor=request.user, **form.cleaned_data)
+        except InsufficientCredit:
+            wallet.refresh_from_db()
+            words = _("Only %(amount)s are available to take: the rest of the balance is set aside for running calls.")
+            form.add_error("amount", words % {"amount": format_usd(wallet.available)})
+            return False
+        if is_new:
+            self.log_change(request, wallet, f"Adjusted by {format_usd(amount)}: {form.cleaned_data['reason']}")
+            self.message_user(request, _("Adjusted by %(amount)s.") % {"amount": format_usd(amount)}, messages.SUCCESS)
+        else:
+            self.message_user(request, _("This adjustment was made already; nothing changed."), messages.INFO)
+        return True
+
+
+class WalletInline(WalletColumns, StackedInline):
+    """On the user's page."""
+
+    model = Wallet
+    fields = readonly_fields = ("balance_usd", "held_usd", "available_usd")
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(EndlessAdmin):
+    list_display = ("created_at", "wallet", "kind", "amount_usd", "after_usd", "reference", "reason", "actor")
+    list_display_links = ("created_at",)
+    list_filter = ("kind",)
+    list_select_related = ("wallet__user", "actor")
+    search_fields = ("wallet__user__email", "idempotency_key", "reference")
+    search_help_text = _("E-mail, reference or idempotency key")
+    amount_usd = usd_column("amount", _("amount"))
+    after_usd = usd_column("balance_after", _("balance after"))
+    fields = readonly_fields = (
+        "created_at",
+        "wallet",
+        "kind",
+        "amount_usd",
+        "after_usd",
+        "reference",
+        "reason",
+        "actor",
+        "idempotency_key",
+    )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "wallet__id__exact" or super().lookup_allowed(lookup, value, request)
+
+
+# ── Usage ────────────────────────────────────────────────────────────────────
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """By the models of the price list: asking the usage itself would read all of it."""
+
+    title = _("model")
+    parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        models_sold = ModelPrice.objects.order_by("model").values_list("model", flat=True).distinct()
+        return [(model, model) for model in models_sold]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(model=self.value()) if self.value() else queryset
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """A range of the primary key, which has the time in it."""
+
+    title = _("time")
+    parameter_name = "within"
+    SPANS = (("1", _("Last hour")), ("24", _("Last 24 hours")), ("168", _("Last 7 days")), ("720", _("Last 30 days")))
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return self.SPANS
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        hours = self.value()
+        if hours not in dict(self.SPANS):
+            return queryset
+        return queryset.filter(pk__gte=first_uuid7_of(timezone.now() - timedelta(hours=int(hours))))
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(EndlessAdmin):
+    list_display = (
+        "created_at",
+        "user",
+        "token_name",
+        "model",
+        "group",
+        "is_stream",
+        "input_tokens",
+        "output_tokens",
+        "charge_usd",
+        "status_label",
+        "channel_name",
+    )
+    list_display_links = ("created_at",)
+    list_filter = (AgeFilter, "status", ModelFilter)
+    list_select_related = ("user",)
+    search_fields = ("id",)
+    search_help_text = _("Request id or e-mail")
+    charge_usd = usd_column("charge", _("charge"))
+    hold_usd = usd_column("hold", _("hold"))
+    fieldsets = (
+        (None, {"fields": ("id", "created_at", "settled_at", "lease_until", "status_label", "end_reason", "rule")}),
+        (_("Call"), {"fields": ("user", "token_name", "group", "endpoint", "model", "is_stream")}),
+        (_("Charge"), {"fields": ("charge_usd", "hold_usd", "terms", "is_suspect")}),
+        (
+            _("Tokens"),
+            {
+                "fields": (
+                    "input_tokens",
+                    "cache_read_tokens",
+                    "cache_write_tokens",
+                    "output_tokens",
+                    "reasoning_tokens",
+                )
+            },
+        ),
+        (
+            _("Upstream"),
+            {"fields": ("channel_name", "attempts", "http_status", "error_code", "first_byte_ms", "total_ms")},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[str, ...]:
+        return tuple(field for _title, options in self.fieldsets for field in options["fields"])
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageRecord], search_term: str
+    ) -> tuple[QuerySet[UsageRecord], bool]:
+        """A request id finds its row; anything else is part of the e-mail of at most USERS_SEARCHED users."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=UUID(term)), False
+        except ValueError:
+            users = User.objects.filter(email__icontains=term).values_list("pk", flat=True)[:USERS_SEARCHED]
+            return queryset.filter(user_id__in=list(users)), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "user__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @display(
+        description=_("status"),
+        label={
+            UsageRecord.Status.OPEN.label: "info",
+            UsageRecord.Status.SETTLED.label: "success",
+            UsageRecord.Status.FAILED.label: "danger",
+            UsageRecord.Status.ABANDONED.label: "warning",
+        },
+    )
+    def status_label(self, record: UsageRecord) -> Any:
+        return UsageRecord.Status(record.status).label
+
+    @admin.display(description=_("terms"))
+    def terms(self, record: UsageRecord) -> str:
+        """The prices of its own row, per million tokens, and the ratio they were multiplied by."""
+        prices = " · ".join(f"{name} {format_usd(nano)}" for name, nano in record.prices.items() if nano)
+        return f"({prices or '$0.00'}) × {format_ratio(record.ratio_ppm)}"
+
+
+@admin.register(UsageRollup)
+class UsageRollupAdmin(EndlessAdmin):
+    list_display = (
+        "hour",
+        "user",
+        "model",
+        "group",
+        "requests",
+        "succeeded",
+        "input_tokens",
+        "cached_tokens",
+        "output_tokens",
+        "charge_usd",
+    )
+    list_filter = (ModelFilter,)
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    charge_usd = usd_column("charge", _("charge"))
+
+
+@admin.display(description=_("balance"), ordering="wallet__balance")
+def balance_of(user: User) -> str:
+    """For the list of users. Nobody is ever without a wallet but users of a time before wallets."""
+    return format_usd(user.wallet.balance) if hasattr(user, "wallet") else "–"
+
+
+UserAdmin.also_show(
+    columns=(balance_of,),
+    inlines=(WalletInline,),
+    related=("wallet",),
+    links=(
+        (_("Ledger"), "admin:billing_ledgerentry_changelist", "wallet__user__id__exact"),
+        (_("Usage log"), "admin:billing_usagerecord_changelist", "user__id__exact"),
+    ),
+)
