@@ -118,7 +118,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5}
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "options": "-c plan_cache_mode=force_generic_plan",  # concerns only the ledger's prepared statements
+    }
 
 # ── Redis: shared cache and broker when REDIS_URL is set, neither needed without ─
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -150,6 +153,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True  # but not ..._SUPPORTS_CHANGE: allauth offers it for unknown addresses only
+ACCOUNT_RATE_LIMITS = {"confirm_email": "3/10m/key"}  # codes mailed to one address
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
@@ -237,6 +242,8 @@ UNFOLD = {
     "SITE_URL": "/dashboard",
     "SHOW_HISTORY": True,
     "SHOW_BACK_BUTTON": True,
+    "SITE_ICON": "config.staff_menu.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.staff_menu.logo"}],
     "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.navigation"},
     "COLORS": {
         "primary": {  # the greens of static/css/tokens.css

@@ -1,0 +1,128 @@
+"""Every list and every page of the staff admin opens for staff, for nobody else, and never holds a secret."""
+
+import pytest
+from django.urls import reverse
+
+from tests.factories import make_user
+from tests.pages.admin_rows import SECRET, list_url, make_rows, page_url, registered_names
+
+NAMES = [
+    "accounts_user",
+    "billing_ledgerentry",
+    "billing_modelprice",
+    "billing_usagerecord",
+    "billing_usagerollup",
+    "billing_wallet",
+    "orders_package",
+    "relay_channel",
+    "tokens_group",
+    "tokens_groupaccess",
+    "tokens_token",
+]
+ADDABLE = [
+    "accounts_user",
+    "billing_modelprice",
+    "orders_package",
+    "relay_channel",
+    "tokens_group",
+    "tokens_groupaccess",
+]
+READ_ONLY = ["billing_ledgerentry", "billing_usagerecord", "billing_usagerollup", "billing_wallet", "tokens_token"]
+
+
+@pytest.fixture
+def rows(alice):
+    return make_rows(alice)
+
+
+@pytest.fixture
+def staff(carol, client_of):
+    return client_of(carol)
+
+
+def test_nothing_is_registered_that_these_tests_do_not_open():
+    assert registered_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_list_shows_its_row_and_links_to_its_page(name, rows, staff):
+    answer = staff.get(list_url(name))
+    assert answer.status_code == 200
+    assert page_url(name, rows.by_name[name]) in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens(name, rows, staff):
+    assert staff.get(page_url(name, rows.by_name[name])).status_code == 200
+
+
+@pytest.mark.parametrize("name", ADDABLE)
+def test_a_form_for_a_new_row_opens(name, rows, staff):
+    assert staff.get(reverse(f"admin:{name}_add")).status_code == 200
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_read_only_rows_refuse_every_write(name, rows, staff):
+    row = rows.by_name[name]
+    before = type(row).objects.values().get(pk=row.pk)
+    assert staff.get(reverse(f"admin:{name}_add")).status_code == 403
+    assert staff.post(reverse(f"admin:{name}_add"), {}).status_code == 403
+    assert staff.post(page_url(name, row), {"name": "x", "balance": "9"}).status_code == 403
+    assert staff.post(reverse(f"admin:{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    assert type(row).objects.values().get(pk=row.pk) == before
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+def test_read_only_lists_offer_no_deletion(name, rows, staff):
+    row = rows.by_name[name]
+    staff.post(list_url(name), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert type(row).objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_visitor_is_sent_to_the_sites_own_sign_in(name, rows, client):
+    answer = client.get(list_url(name), follow=True)
+    address, _status = answer.redirect_chain[-1]
+    assert address.startswith(reverse("account_login") + "?next=/admin/")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_customer_is_refused(name, rows, alice, client_of):
+    answer = client_of(alice).get(list_url(name))
+    assert answer.status_code == 302
+    assert client_of(alice).get(list_url(name), follow=True).status_code == 403
+
+
+def test_staff_without_permissions_see_no_lists(rows, client_of):
+    client = client_of(make_user("dave@example.com", is_staff=True))
+    assert client.get(reverse("admin:index")).status_code == 200
+    assert client.get(list_url("relay_channel")).status_code == 403
+    assert list_url("relay_channel") not in client.get(reverse("admin:index")).content.decode()
+
+
+def test_the_admins_own_password_pages_are_the_sites(staff):
+    answer = staff.get(reverse("admin:password_change"))
+    assert answer.url == reverse("account_change_password")
+    assert staff.get("/admin/login/?next=/admin/relay/channel/").url == "/admin/relay/channel/"
+    assert staff.get("/admin/login/?next=https://elsewhere.example/").url == reverse("admin:index")
+
+
+def test_no_page_holds_a_key_or_a_sealed_key(rows, staff):
+    token, channel = rows.tokens_token, rows.relay_channel
+    hidden = [SECRET, bytes(token.key_hash).hex(), bytes(channel.secret_sealed).hex(), "key_hash", "secret_sealed"]
+    for name in NAMES:
+        for url in (list_url(name), page_url(name, rows.by_name[name])):
+            html = staff.get(url).content.decode()
+            assert not [secret for secret in hidden if secret in html], url
+
+
+def test_the_wider_policy_is_for_the_admin_alone(staff):
+    admin_policy = staff.get(reverse("admin:index")).headers["Content-Security-Policy"]
+    assert "script-src 'self' 'unsafe-eval'" in admin_policy
+    assert "unsafe" not in staff.get("/accounts/login/").headers["Content-Security-Policy"]
+
+
+def test_the_side_bar_names_every_list(staff):
+    html = staff.get(reverse("admin:index")).content.decode()
+    for word in ("Users", "Groups", "Tokens", "Channels", "Model prices", "Wallets", "Ledger", "Usage log", "Packages"):
+        assert word in html
