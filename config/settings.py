@@ -56,7 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static_files.StaticFiles",
     "django.middleware.gzip.GZipMiddleware",  # pads at random against BREACH; leaves event streams alone if they say `identity`
     "config.middleware.request_id",
     "django.contrib.sessions.middleware.SessionMiddleware",
