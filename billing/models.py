@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.pricing import Prices, Quote
+from billing.pricing import Prices, Quote, Usage
 from config.kernel.ids import uuid7
 from config.kernel.money import NANO_PER_USD
 
@@ -238,6 +238,17 @@ class UsageRecord(models.Model):
     def quote(self) -> Quote:
         """The frozen terms of this request, rebuilt from the row alone."""
         return Quote(price_id=self.price_id, prices=Prices(**self.prices), ratio_ppm=self.ratio_ppm)
+
+    @property
+    def usage(self) -> Usage:
+        """The counts of this request, as far as somebody said them."""
+        return Usage(
+            input=self.input_tokens,
+            cache_read=self.cache_read_tokens,
+            cache_write=self.cache_write_tokens,
+            output=self.output_tokens,
+            reasoning=self.reasoning_tokens,
+        )
 
 
 class UsageRollup(models.Model):

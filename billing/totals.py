@@ -6,7 +6,7 @@ one is as right as a newer one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import reduce
 from operator import or_
@@ -36,7 +36,15 @@ class Totals:
     running: int = 0
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+        return Totals(
+            requests=self.requests + other.requests,
+            succeeded=self.succeeded + other.succeeded,
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            charge=self.charge + other.charge,
+            running=self.running + other.running,
+        )
 
     @property
     def tokens(self) -> int:
@@ -100,6 +108,7 @@ class Key:
 BY_MODEL = Key(F("model"), F("model"))
 BY_TOKEN = Key(F("token_id"), F("token_id"))
 BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
+_ALL_IN_ONE = Key(Value(0), Value(0))
 
 
 def by_day(zone: tzinfo) -> Key:
@@ -109,7 +118,7 @@ def by_day(zone: tzinfo) -> Key:
 
 def totals(scope: Scope, span: Span, *, mark: datetime | None) -> Totals:
     """The sums of one span, in one statement."""
-    return totals_by(scope, span, mark=mark).get((), Totals())
+    return sum(totals_by(scope, span, _ALL_IN_ONE, mark=mark).values(), Totals())
 
 
 def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Totals]:

@@ -6,5 +6,7 @@ from billing import views
 
 urlpatterns = [
     path("dashboard", views.dashboard, name="dashboard"),
-    path("usage", views.usage_log, name="usage"),
+    path("usage", views.log, name="usage"),
+    path("usage.csv", views.log_csv, name="usage-csv"),
+    path("usage/<uuid:record_id>", views.record, name="usage-record"),
 ]

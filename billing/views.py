@@ -1,15 +1,104 @@
 """Dashboard and Usage log."""
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from billing import charts, receipt, selectors, usage_log
+from billing.forms import UsageFilterForm
+from billing.selectors import Period
+from billing.usage_csv import csv_of
+from config.kernel.money import format_usd
 
 
 @login_required
+@require_safe
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "billing/dashboard.html")
+    """What the user's keys have been doing, and what is left."""
+    asked = request.GET.get("range", "")
+    period = Period(asked) if asked in list(Period) else Period.MONTH
+    zone = timezone.get_current_timezone()
+    shown = selectors.dashboard(_user(request), period=period, now=timezone.now(), zone=zone)
+    context = {"dashboard": shown, "period": period, "periods": list(Period), **_drawn(shown.usage)}
+    if period.is_hourly:
+        formats = {"axis_format": pgettext("hours of a chart", "H:i"), "full_format": pgettext("an hour", "M j, H:i")}
+    else:
+        formats = {"axis_format": pgettext("days of a chart", "M j"), "full_format": pgettext("a day", "D, M j")}
+    return render(request, "billing/dashboard.html", context | formats)
+
+
+def _drawn(usage: selectors.PeriodUsage) -> dict[str, Any]:
+    chart = charts.stacked_bars(
+        [bucket.charges for bucket in usage.buckets], label=lambda nano: format_usd(nano, min_digits=0)
+    )
+    return {
+        "chart": chart,
+        "columns": list(zip(chart.bars, usage.buckets, strict=True)),
+        "ticks": [(tick, usage.buckets[tick.position].at) for tick in chart.ticks],
+        "ring": charts.ring([share.totals.charge for share in usage.models]),
+        "spend_line": charts.sparkline([bucket.totals.charge for bucket in usage.buckets]),
+        "requests_line": charts.sparkline([bucket.totals.requests for bucket in usage.buckets]),
+        "tokens_line": charts.sparkline([bucket.totals.tokens for bucket in usage.buckets]),
+    }
 
 
 @login_required
-def usage_log(request: HttpRequest) -> HttpResponse:
-    return render(request, "billing/usage.html")
+@require_safe
+def log(request: HttpRequest) -> HttpResponse:
+    """Requests, filtered and page by page."""
+    user, form = _user(request), _filter(request)
+    if not form.is_valid():
+        return render(request, "billing/usage.html", {"form": form})
+    where = form.where
+    page = usage_log.log_page(user, where, older_than=form.cleaned_data["older"], newer_than=form.cleaned_data["newer"])
+    context = {
+        "form": form,
+        "page": page,
+        "header": usage_log.log_header(user, where),
+        "newer": page.newer_than and "?" + form.query(newer=page.newer_than),
+        "older": page.older_than and "?" + form.query(older=page.older_than),
+    }
+    return render(request, "billing/usage.html", context)
+
+
+@login_required
+@require_safe
+def log_csv(request: HttpRequest) -> HttpResponseBase:
+    """The same requests as a file."""
+    form = _filter(request)
+    if not form.is_valid():
+        return render(request, "billing/usage.html", {"form": form}, status=400)
+    lines = csv_of(_user(request), form.where, zone=timezone.get_current_timezone())
+    name = timezone.localtime().strftime("usage-%Y%m%d-%H%M.csv")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@login_required
+@require_safe
+def record(request: HttpRequest, record_id: UUID) -> HttpResponse:
+    """One request explained: a page, or for htmx what goes into the drawer."""
+    found = receipt.receipt_of(_user(request), record_id)
+    if found is None:
+        raise Http404
+    template = "billing/_receipt.html" if request.headers.get("HX-Request") else "billing/usage_record.html"
+    response = render(request, template, {"receipt": found, "record": found.record})
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _filter(request: HttpRequest) -> UsageFilterForm:
+    return UsageFilterForm(request.GET, user=_user(request), now=timezone.now(), zone=timezone.get_current_timezone())

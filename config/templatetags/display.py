@@ -62,6 +62,35 @@ def compact(value: int | None) -> str:
 
 
 @register.filter
+def count(value: int | None) -> str:
+    """Every digit: `1,048,576`; a dash where nobody counted."""
+    return "–" if value is None else f"{value:,}"
+
+
+@register.filter
+def per_minute(rate: float) -> str:
+    """`1,250`, from ten down with three significant digits: `0.0125`."""
+    return f"{rate:,.0f}" if rate >= 10 or not rate else f"{rate:.3g}"
+
+
+@register.filter
+def percent(ppm: int | None) -> str:
+    """Parts per million as `35%`, near the ends as `99.9%`, cut and not rounded up to a whole; a dash for None."""
+    if ppm is None:
+        return "–"
+    if 100_000 <= ppm <= 900_000 or ppm in (0, money.PPM):
+        return f"{ppm // 10_000}%"
+    return f"{ppm // 1_000 / 10:.1f}%"
+
+
+@register.filter
+def growth(ppm: int) -> str:
+    """`+12.4%`, `−2.3%`."""
+    sign = "−" if ppm < 0 else "+"
+    return f"{sign}{abs(ppm) / 10_000:,.1f}%"
+
+
+@register.filter
 def within(path: str, href: str) -> bool:
     """Whether an address lies on or under another: marks the current entry of a menu."""
     return bool(href) and (path == href or path.startswith(href.rstrip("/") + "/"))

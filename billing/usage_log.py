@@ -1,0 +1,110 @@
+"""What the Usage log shows: pages of records, all of them for an export, and the sums of a filter."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from billing.models import UsageRecord
+from billing.rollups import created_in, rolled_until
+from billing.spans import Span
+from billing.totals import Scope, Totals, totals
+
+PAGE_SIZE = 50
+EXPORT_CHUNK = 1_000
+ALWAYS = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which of a user's requests. A request id finds its record whenever that was."""
+
+    span: Span
+    token_id: int | None = None
+    model: str = ""
+    group: str = ""
+    status: str = ""
+    is_stream: bool | None = None
+    record_id: UUID | None = None
+
+    def scope(self, user: User) -> Scope:
+        """The same for the sums."""
+        return Scope(
+            user_id=user.pk,
+            token_id=self.token_id,
+            model=self.model,
+            group=self.group,
+            status=self.status,
+            is_stream=self.is_stream,
+            record_id=self.record_id,
+        )
+
+    @property
+    def reach(self) -> Span:
+        """The time that is looked at."""
+        return ALWAYS if self.record_id else self.span
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Records newest first, and the cursors of the neighbouring pages where there are any."""
+
+    records: tuple[UsageRecord, ...]
+    newer_than: UUID | None
+    older_than: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogHeader:
+    """The exact sums of a filter, and how many minutes they are spread over (None for a single request)."""
+
+    totals: Totals
+    minutes: float | None
+
+    @property
+    def requests_per_minute(self) -> float | None:
+        return self.totals.requests / self.minutes if self.minutes else None
+
+    @property
+    def tokens_per_minute(self) -> float | None:
+        return self.totals.tokens / self.minutes if self.minutes else None
+
+
+def log_header(user: User, where: LogFilter) -> LogHeader:
+    """Cost, requests and tokens of everything the filter finds, not of one page."""
+    sums = totals(where.scope(user), where.reach, mark=rolled_until())
+    return LogHeader(sums, None if where.record_id else where.span.minutes)
+
+
+def log_page(
+    user: User, where: LogFilter, *, older_than: UUID | None = None, newer_than: UUID | None = None
+) -> LogPage:
+    """One page beside a cursor, or the newest one. One statement, whatever the depth."""
+    rows = _matching(user, where)
+    if newer_than:
+        found = list(rows.filter(id__gt=newer_than).order_by("id")[: PAGE_SIZE + 1])
+        records, has_newer, has_older = found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE, True
+    else:
+        rows = rows.filter(id__lt=older_than) if older_than else rows
+        found = list(rows.order_by("-id")[: PAGE_SIZE + 1])
+        records, has_newer, has_older = found[:PAGE_SIZE], older_than is not None, len(found) > PAGE_SIZE
+    if not records:
+        return LogPage((), newer_than=None, older_than=None)
+    newer, older = (records[0].pk if has_newer else None), (records[-1].pk if has_older else None)
+    return LogPage(tuple(records), newer_than=newer, older_than=older)
+
+
+def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:
+    """Everything the filter finds, newest first, a thousand records at a time."""
+    rows = _matching(user, where).order_by("-id")
+    chunk = list(rows[:EXPORT_CHUNK])
+    while chunk:
+        yield chunk
+        chunk = list(rows.filter(id__lt=chunk[-1].pk)[:EXPORT_CHUNK])
+
+
+def _matching(user: User, where: LogFilter) -> QuerySet[UsageRecord]:
+    return UsageRecord.objects.filter(where.scope(user).rows, created_in(where.reach))
