@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import holds, rollups
+from billing import lots, rollups
 
 
 @shared_task(name="billing.roll_up_usage")
@@ -15,4 +15,4 @@ def roll_up_usage() -> None:
 @shared_task(name="billing.sweep_open_usage")
 def sweep_open_usage() -> None:
     """Settle requests whose serving process died."""
-    holds.sweep_expired()
+    lots.sweep_expired()

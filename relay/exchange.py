@@ -80,7 +80,8 @@ class Exchange:
         try:
             await asyncio.shield(self._runtime.keep(self._place_hold()))
         except asyncio.CancelledError:
-            self._caller_left = True
+            self._caller_left = True  # the hold may still be on its way, or placed an instant ago
+            self.abandon()
             raise
 
     async def whole(self) -> WholeAnswer:

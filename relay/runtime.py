@@ -5,12 +5,14 @@ import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from random import SystemRandom
+from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
+from billing.holds import Heartbeat
 from billing.models import UsageRecord
 from billing.prices import load_price_list
 from billing.writer import LedgerWriter
@@ -60,7 +62,8 @@ class Runtime:
             await asyncio.wait(self._kept, timeout=settings.RELAY_DRAIN_SECONDS)
         await self.client.close()
         await self.writer.close()
-        await self.read(connections.close_all)
+        everyone = Barrier(READER_THREADS)
+        await asyncio.gather(*(self.read(_close_connections, everyone) for _ in range(READER_THREADS)))
         self._readers.shutdown(wait=True)
 
     async def read(self, query: Callable[..., T], *arguments: Any) -> T:
@@ -82,7 +85,7 @@ class Runtime:
 
     async def _beat(self) -> None:
         if self.active:
-            await self.writer.heartbeat([(exchange.id, exchange.seen()) for exchange in self.active.values()])
+            await self.writer.heartbeat([Heartbeat(exchange.id, exchange.seen()) for exchange in self.active.values()])
 
     async def _repeat(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -98,6 +101,12 @@ class Runtime:
 def _with_fresh_connection(query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     close_old_connections()
     return query(*arguments)
+
+
+def _close_connections(everyone: Barrier) -> None:
+    # Connections belong to threads: each reader must close its own, so none may take two of these tasks.
+    everyone.wait()
+    connections.close_all()
 
 
 _current: Runtime | None = None

@@ -8,7 +8,8 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from billing.holds import Settlement, heartbeat, place_hold, settle, sweep_expired
+from billing.holds import Heartbeat, Settlement
+from billing.lots import heartbeat, place_hold, settle, sweep_expired
 from billing.models import UsageRecord, Wallet
 from billing.pricing import Usage
 from config.kernel.errors import DomainError
@@ -134,7 +135,7 @@ def test_the_sweep_charges_what_the_last_heartbeat_had_seen():
     token = make_token(make_user(balance="1"))
     hold = make_hold(token, price=make_price(input="1", output="2"))
     place_hold(hold)
-    heartbeat([(hold.id, Usage(input=1000, output=500))])
+    heartbeat([Heartbeat(hold.id, Usage(input=1000, output=500))])
     expire(hold)
     assert sweep_expired() == 1
     assert figures(token) == dollars("0.998", "0", "0.002", "0")
@@ -145,7 +146,7 @@ def test_the_sweep_never_charges_more_than_the_hold():
     token = make_token(make_user(balance="1"))
     hold = make_hold(token)
     place_hold(hold)
-    heartbeat([(hold.id, Usage(input=10**8, output=10**8))])
+    heartbeat([Heartbeat(hold.id, Usage(input=10**8, output=10**8))])
     expire(hold)
     sweep_expired()
     assert figures(token) == dollars("0.90", "0", "0.10", "0")
@@ -162,7 +163,7 @@ def test_a_heartbeat_of_a_settled_record_changes_nothing():
     hold = make_hold(token)
     place_hold(hold)
     settle(settlement(hold))
-    heartbeat([(hold.id, Usage(input=7, output=7))])
+    heartbeat([Heartbeat(hold.id, Usage(input=7, output=7))])
     assert UsageRecord.objects.get(pk=hold.id).output_tokens == 5
 
 

@@ -1,6 +1,7 @@
 """A served relay in front of a served sandbox upstream, and the people who call it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import openai
 import pytest
@@ -33,9 +34,14 @@ class Caller:
     token: Token
     key: str
 
-    @property
+    @cached_property
     def sdk(self):
         return openai.OpenAI(base_url=self.base_url, api_key=self.key, max_retries=0)
+
+    def close(self):
+        """Close the SDK's sockets, if it was used."""
+        if "sdk" in self.__dict__:
+            self.sdk.close()
 
     def post(self, body=None, *, path="/chat/completions", headers=None, **options):
         headers = {"Authorization": f"Bearer {self.key}"} if headers is None else headers
@@ -71,6 +77,8 @@ def relay(transactional_db):
 def caller_of(transactional_db, sandbox, request):
     """Make a caller, a channel to the sandbox for `models`, their prices; then start the relay."""
 
+    made = []
+
     def make(*, models=MODELS, balance="1", channels=None, **token_fields):
         group = make_group()
         user = make_user(balance=balance)
@@ -80,6 +88,10 @@ def caller_of(transactional_db, sandbox, request):
             make_channel(**({"base_url": sandbox, "models": models, "groups": [group]} | settings))
         issued = issue_token(user=user, name="test key", group=group, **token_fields)
         relay_url = request.getfixturevalue("relay")
-        return Caller(relay_url, user, issued.token, issued.plain_key)
+        caller = Caller(relay_url, user, issued.token, issued.plain_key)
+        made.append(caller)
+        return caller
 
-    return make
+    yield make
+    for caller in made:
+        caller.close()

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from billing.holds import sweep_expired
+from billing.lots import sweep_expired
 from billing.models import UsageRecord
 from config.kernel.money import usd
 from tests.factories import make_channel, make_group, make_price, make_user
@@ -97,10 +97,11 @@ def read_for(pieces, seconds):
 
 def test_kill_9_in_the_middle_of_a_stream(process, alice):
     child, alice.base_url = process()
-    _, pieces = open_stream(alice)
+    response, pieces = open_stream(alice)
     read_for(pieces, 2.6)  # one heartbeat has been written
     child.send_signal(signal.SIGKILL)
     child.wait()
+    response.close()
     (record,) = alice.records
     assert (record.status, alice.wallet.held) == ("open", record.hold)
     _, alice.base_url = process()
@@ -115,10 +116,11 @@ def test_kill_9_in_the_middle_of_a_stream(process, alice):
 
 def test_a_stop_that_cannot_wait_settles_the_stream(process, alice):
     child, alice.base_url = process()
-    _, pieces = open_stream(alice)
+    response, pieces = open_stream(alice)
     read_for(pieces, 0.5)
     child.terminate()
     child.wait(timeout=30)
+    response.close()
     (record,) = alice.records
     assert record.status in ("settled", "failed")
     assert record.rule == "delivered"

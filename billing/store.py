@@ -1,0 +1,88 @@
+"""What a lot asks of the database, whichever it is: each method is set-based and runs in the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+import orjson
+
+from billing.admission import TokenState, WalletState
+from billing.holds import Heartbeat, Hold, Settlement
+
+
+class Closed(NamedTuple):
+    """An open record that a settlement has just closed."""
+
+    user_id: int
+    token_id: int
+    hold: int
+
+
+class Store(Protocol):
+    """The SQL of one database."""
+
+    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
+        """Move open records to their end by compare-and-set; returns those that this call closed."""
+
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
+        """Keep open records from the sweep and note what they have produced."""
+
+    def lock_wallets(self, user_ids: Sequence[int]) -> dict[int, WalletState]:
+        """Lock wallets in the order of `user_ids`."""
+
+    def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
+        """Lock tokens in the order of `token_ids`."""
+
+    def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
+        """Add (balance, held) to wallets by user."""
+
+    def move_tokens(self, moves: Mapping[int, Sequence[int]], *, now: datetime) -> None:
+        """Add (used, held) to tokens and note that they were used."""
+
+    def open_records(self, holds: Sequence[Hold], *, lease_until: datetime) -> None:
+        """Insert one open usage record per hold."""
+
+
+def settlement_row(item: Settlement) -> tuple[Any, ...]:
+    """A settlement's values in the order both databases take them."""
+    usage = item.usage
+    return (
+        item.id,
+        str(item.status),
+        str(item.end_reason),
+        str(item.rule),
+        item.charge,
+        usage.input,
+        usage.cache_read,
+        usage.cache_write,
+        usage.output,
+        usage.reasoning,
+        item.is_suspect,
+        item.channel_id,
+        item.channel_name,
+        orjson.dumps(item.attempts).decode(),
+        item.http_status,
+        item.error_code,
+        item.first_byte_ms,
+        item.total_ms,
+    )
+
+
+def hold_row(hold: Hold) -> tuple[Any, ...]:
+    """A hold's values in the order both databases take them."""
+    return (
+        hold.id,
+        hold.user_id,
+        hold.token_id,
+        hold.token_name,
+        hold.group,
+        hold.endpoint,
+        hold.is_stream,
+        hold.model,
+        hold.quote.price_id,
+        orjson.dumps(hold.quote.prices.as_dict()).decode(),
+        hold.quote.ratio_ppm,
+        hold.amount,
+        hold.created_at,
+    )

@@ -1,0 +1,114 @@
+"""The money tables' SQL on SQLite. The transaction is IMMEDIATE, so nobody else writes until it commits."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from billing.admission import TokenState, WalletState
+from billing.holds import Heartbeat, Hold, Settlement
+from billing.store import Closed, hold_row, settlement_row
+
+CLOSE = """
+UPDATE billing_usagerecord SET
+    status = ?2, end_reason = ?3, rule = ?4, charge = ?5, input_tokens = ?6, cache_read_tokens = ?7,
+    cache_write_tokens = ?8, output_tokens = ?9, reasoning_tokens = ?10, is_suspect = ?11, channel_id = ?12,
+    channel_name = ?13, attempts = ?14, http_status = ?15, error_code = ?16, first_byte_ms = ?17, total_ms = ?18,
+    settled_at = ?19
+WHERE id = ?1 AND status = 'open'
+RETURNING user_id, token_id, hold
+"""
+
+PROLONG = """
+UPDATE billing_usagerecord SET lease_until = ?, input_tokens = ?, output_tokens = ? WHERE id = ? AND status = 'open'
+"""
+
+READ_WALLETS = """
+SELECT w.user_id, w.balance - w.held, a.is_active
+FROM billing_wallet AS w JOIN accounts_user AS a ON a.id = w.user_id
+WHERE w.user_id IN (SELECT value FROM json_each(?))
+"""
+
+READ_TOKENS = """
+SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held
+FROM tokens_token WHERE id IN (SELECT value FROM json_each(?))
+"""
+
+MOVE_WALLETS = "UPDATE billing_wallet SET balance = balance + ?, held = held + ? WHERE user_id = ?"
+MOVE_TOKENS = "UPDATE tokens_token SET used = used + ?, held = held + ?, last_used_at = ? WHERE id = ?"
+
+OPEN = """
+INSERT INTO billing_usagerecord (
+    id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, hold,
+    created_at, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect, error_code
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 0, '', '[]', '', '', 0, '')
+"""
+
+
+class SqliteStore:
+    """See `billing.store.Store`."""
+
+    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
+        closed = {}
+        for item in settlements:
+            row = connection.connection.execute(CLOSE, (*_plain(settlement_row(item)), _stamp(now))).fetchone()
+            if row is not None:
+                closed[item.id] = Closed(*row)
+        return closed
+
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
+        rows = [(_stamp(until), beat.usage.input, beat.usage.output, beat.id.hex) for beat in heartbeats]
+        connection.connection.executemany(PROLONG, rows)
+
+    def lock_wallets(self, user_ids: Sequence[int]) -> dict[int, WalletState]:
+        rows = connection.connection.execute(READ_WALLETS, (json.dumps(list(user_ids)),))
+        return {user_id: WalletState(available, bool(is_active)) for user_id, available, is_active in rows}
+
+    def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
+        rows = connection.connection.execute(READ_TOKENS, (json.dumps(list(token_ids)),))
+        return {
+            token_id: TokenState(bool(is_deleted), bool(is_enabled), _moment(expires_at), left)
+            for token_id, is_deleted, is_enabled, expires_at, left in rows
+        }
+
+    def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
+        connection.connection.executemany(MOVE_WALLETS, [(*move, user_id) for user_id, move in moves.items()])
+
+    def move_tokens(self, moves: Mapping[int, Sequence[int]], *, now: datetime) -> None:
+        rows = [(*move, _stamp(now), token_id) for token_id, move in moves.items()]
+        connection.connection.executemany(MOVE_TOKENS, rows)
+
+    def open_records(self, holds: Sequence[Hold], *, lease_until: datetime) -> None:
+        connection.connection.executemany(OPEN, [(*_plain(hold_row(hold)), _stamp(lease_until)) for hold in holds])
+
+
+STORE = SqliteStore()
+
+
+def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values as Django's SQLite backend stores them: UUIDs as hex, moments as naive UTC text."""
+    return tuple(_plain_value(value) for value in row)
+
+
+def _plain_value(value: Any) -> Any:
+    match value:
+        case UUID():
+            return value.hex
+        case datetime():
+            return _stamp(value)
+    return value
+
+
+def _stamp(moment: datetime) -> str:
+    return str(moment.astimezone(UTC).replace(tzinfo=None))
+
+
+def _moment(text: Any) -> datetime | None:
+    # Django's connection turns columns declared as datetime into naive datetimes by itself.
+    if text is None:
+        return None
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
