@@ -113,7 +113,7 @@ class Child:
             falls = falls + 1 if clock() - started < AT_ONCE_SECONDS else 0
             if falls == ATTEMPTS:
                 raise ProgramFailed(self.program.name, end, self._tail)
-            pause = 2**falls
+            pause = 2 ** max(falls - 1, 0)
             self._say(self.program.name, f"ended ({end}); starting it again in {pause} s")
             await asyncio.sleep(pause)
 
