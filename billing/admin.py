@@ -14,14 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin import UserAdmin
 from accounts.models import User
-from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, usd_column
+from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, short_time, usd_column
 from billing.adjustment import AdjustmentForm, adjust_wallet
 from billing.dollars import DollarsField
 from billing.models import MAX_PRICE, LedgerEntry, ModelPrice, PriceField, UsageRecord, UsageRollup, Wallet
@@ -32,6 +34,7 @@ from config.kernel.money import format_ratio, format_usd
 
 IN_FORCE, SCHEDULED, REPLACED = _("In force"), _("Scheduled"), _("Replaced")
 USERS_SEARCHED = 50
+PRIMARY = ActionVariant.PRIMARY
 
 # ── Prices ───────────────────────────────────────────────────────────────────
 
@@ -77,7 +80,7 @@ class ModelPriceAdmin(StaffAdmin):
     output_usd = usd_column("output", _("output / 1M"))
     reasoning_usd = usd_column("reasoning", _("reasoning / 1M"))
     call_usd = usd_column("per_call", _("per call"))
-    ABOUT = ("model", "provider", "tags", "effective_from", "max_output_tokens")
+    ABOUT = ("model", "provider", "effective_from", "max_output_tokens")
     TYPED = ("input", "cache_read", "cache_write", "output", "reasoning", "per_call")
     SHOWN = ("input_usd", "cached_usd", "cache_write_usd", "output_usd", "reasoning_usd", "call_usd")
 
@@ -89,11 +92,15 @@ class ModelPriceAdmin(StaffAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ModelPrice | None = None) -> Any:
         """Amounts are typed into the form of a new version, and shown in dollars on the page of an existing one."""
-        amounts = self.TYPED if obj is None else self.SHOWN
-        return ((None, {"fields": self.ABOUT}), (_("Dollars per million tokens"), {"fields": amounts}))
+        tags, amounts = ("tags", self.TYPED) if obj is None else ("tags_list", self.SHOWN)
+        return ((None, {"fields": (*self.ABOUT, tags)}), (_("Dollars per million tokens"), {"fields": amounts}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: ModelPrice | None = None) -> tuple[str, ...]:
-        return () if obj is None else (*self.ABOUT, *self.SHOWN)
+        return () if obj is None else (*self.ABOUT, "tags_list", *self.SHOWN)
+
+    @admin.display(description=_("capabilities"))
+    def tags_list(self, price: ModelPrice) -> str:
+        return ", ".join(price.tags) or "–"
 
     @display(description=_("state"), label={IN_FORCE: "success", SCHEDULED: "info", REPLACED: None})
     def state(self, price: ModelPrice) -> Promise:
@@ -112,11 +119,14 @@ class ModelPriceAdmin(StaffAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, PriceField):
             return DollarsField(
-                label=db_field.verbose_name, help_text=db_field.help_text, required=not db_field.null, most=MAX_PRICE
+                label=capfirst(db_field.verbose_name),
+                help_text=db_field.help_text,
+                required=not db_field.null,
+                most=MAX_PRICE,
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "tags":
-            return TagsField(label=db_field.verbose_name, required=False, help_text=_("Separated by commas."))
+            return TagsField(label=capfirst(db_field.verbose_name), required=False, help_text=_("Separated by commas."))
         return field
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -127,7 +137,7 @@ class ModelPriceAdmin(StaffAdmin):
             return {}
         return forms.model_to_dict(next_version(price))
 
-    @action(description=_("New version"), icon="add", permissions=["add"])
+    @action(description=_("New version"), icon="add", variant=PRIMARY, permissions=["billing.add_modelprice"])
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(reverse("admin:billing_modelprice_add") + f"?from={int(object_id)}")
 
@@ -159,10 +169,7 @@ class WalletAdmin(WalletColumns, ReadOnlyAdmin):
         url = reverse("admin:billing_ledgerentry_changelist") + f"?wallet__id__exact={wallet.pk}"
         return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, _("Ledger"))
 
-    def has_adjust_permission(self, request: HttpRequest, _object_id: str | None = None) -> bool:
-        return bool(request.user.has_perm("billing.add_ledgerentry"))  # type: ignore[union-attr]
-
-    @action(description=_("Adjust"), icon="balance", permissions=["adjust"])
+    @action(description=_("Adjust"), icon="balance", variant=PRIMARY, permissions=["billing.add_ledgerentry"])
     def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The form, and its one entry in the ledger."""
         wallet = get_object_or_404(Wallet.objects.select_related("user"), pk=object_id)
@@ -213,8 +220,8 @@ class WalletInline(WalletColumns, StackedInline):
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(EndlessAdmin):
-    list_display = ("created_at", "wallet", "kind", "amount_usd", "after_usd", "reference", "reason", "actor")
-    list_display_links = ("created_at",)
+    list_display = ("time", "wallet", "kind", "amount_usd", "after_usd", "reason", "actor")
+    list_display_links = ("time",)
     list_filter = ("kind",)
     list_select_related = ("wallet__user", "actor")
     search_fields = ("wallet__user__email", "idempotency_key", "reference")
@@ -232,6 +239,10 @@ class LedgerEntryAdmin(EndlessAdmin):
         "actor",
         "idempotency_key",
     )
+
+    @admin.display(description=_("time"))
+    def time(self, entry: LedgerEntry) -> str:
+        return short_time(entry.created_at)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "wallet__id__exact" or super().lookup_allowed(lookup, value, request)
@@ -273,20 +284,8 @@ class AgeFilter(admin.SimpleListFilter):
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(EndlessAdmin):
-    list_display = (
-        "created_at",
-        "user",
-        "token_name",
-        "model",
-        "group",
-        "is_stream",
-        "input_tokens",
-        "output_tokens",
-        "charge_usd",
-        "status_label",
-        "channel_name",
-    )
-    list_display_links = ("created_at",)
+    list_display = ("time", "user", "token_label", "model", "tokens", "charge_usd", "status_label", "channel_label")
+    list_display_links = ("time",)
     list_filter = (AgeFilter, "status", ModelFilter)
     list_select_related = ("user",)
     search_fields = ("id",)
@@ -333,6 +332,23 @@ class UsageRecordAdmin(EndlessAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup == "user__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description=_("time"))
+    def time(self, record: UsageRecord) -> str:
+        return short_time(record.created_at)
+
+    @admin.display(description=_("token"))
+    def token_label(self, record: UsageRecord) -> str:
+        return record.token_name
+
+    @admin.display(description=_("tokens, in → out"))
+    def tokens(self, record: UsageRecord) -> str:
+        usage = record.usage
+        return "–" if record.output_tokens is None else f"{usage.prompt_total:,} → {usage.completion_total:,}"
+
+    @admin.display(description=_("channel"))
+    def channel_label(self, record: UsageRecord) -> str:
+        return record.channel_name or "–"
 
     @display(
         description=_("status"),

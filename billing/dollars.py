@@ -13,7 +13,9 @@ from config.kernel.money import NanoUSD, decimal_usd, format_usd, usd
 class DollarsField(forms.CharField):
     """Exact dollars, down to a nano-dollar; cleans to NanoUSD, or None when empty. Bounds are nano-dollars."""
 
-    widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "prefix": "$", "autocomplete": "off"})
+    widget = UnfoldAdminTextInputWidget(
+        attrs={"inputmode": "decimal", "prefix": "$", "class": "pl-7", "autocomplete": "off"}
+    )
 
     def __init__(self, *, least: int = 0, most: int, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)

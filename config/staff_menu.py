@@ -1,8 +1,9 @@
-"""The side bar of the staff admin."""
+"""The side bar of the staff admin, and its logo."""
 
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -49,3 +50,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, links in SECTIONS
     ]
+
+
+def logo(request: HttpRequest) -> str:
+    """The address of the site's mark."""
+    return static("img/logo.svg")

@@ -43,25 +43,25 @@ PASSED, FAILED, UNTESTED = _("Passed"), _("Failed"), _("Not tested")
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     """`secret` is write-only: the page never holds the stored key, not even sealed."""
 
-    provider = forms.ChoiceField(label=_("provider"), widget=UnfoldAdminSelectWidget)
+    provider = forms.ChoiceField(label=_("Provider"), widget=UnfoldAdminSelectWidget)
     base_url = forms.CharField(
-        label=_("base URL"),
+        label=_("Base URL"),
         required=False,
         max_length=300,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Up to and with /v1. Empty: the provider's own."),
     )
     secret = forms.CharField(
-        label=_("key"), required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+        label=_("Key"), required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
     )
     remove_secret = forms.BooleanField(
-        label=_("remove the key"),
+        label=_("Remove the key"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("For an upstream that asks for none."),
     )
     groups = forms.ModelMultipleChoiceField(
-        label=_("groups"),
+        label=_("Groups"),
         queryset=Group.objects.filter(is_auto=False),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("The automatic group finds its channels through these."),
@@ -158,9 +158,7 @@ class ChannelAdmin(StaffAdmin):
     def last_test(self, channel: Channel) -> Any:
         if channel.test_ok is None:
             return UNTESTED
-        if not channel.test_ok:
-            return FAILED, channel.test_error
-        return PASSED, f"{channel.test_ms} ms"
+        return (PASSED, f"{channel.test_ms} ms") if channel.test_ok else FAILED
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button of the change form: a POST, because a test spends the operator's money."""

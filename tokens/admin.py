@@ -26,7 +26,7 @@ from tokens.services import set_enabled
 class RatioField(forms.DecimalField):
     """A multiplier such as 0.28, kept as parts per million."""
 
-    widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "suffix": "x"})
+    widget = UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal", "suffix": "x", "class": "pr-7"})
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=Decimal(1) / PPM, max_value=MAX_RATIO_PPM // PPM, decimal_places=6, **kwargs)
@@ -43,7 +43,7 @@ class RatioField(forms.DecimalField):
 
 
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
-    ratio_ppm = RatioField(label=_("ratio"), help_text=_("Exact multiplier on list prices, such as 0.28."))
+    ratio_ppm = RatioField(label=_("Ratio"), help_text=_("Exact multiplier on list prices, such as 0.28."))
 
     class Meta:
         model = Group

@@ -134,7 +134,8 @@ class Command(BaseCommand):
             return ""
         if self.may_ask:
             return getpass.getpass("Key of the upstream (Enter for none): ").strip()
-        raise CommandError("Name the variable that holds the upstream's key with --api-key-env, or say --no-key.")
+        preset = f"Set {provider.key_env}, or name" if provider.key_env else "Name"
+        raise CommandError(f"{preset} the variable that holds the upstream's key with --api-key-env, or say --no-key.")
 
     def find_models(self, base_url: str, secret: str, wanted: list[str]) -> dict[str, str]:
         """Public name → name at the upstream. `wanted` may hold patterns; without it, all that the upstream lists."""
@@ -151,7 +152,7 @@ class Command(BaseCommand):
             wanted = self.ask(f"Models to offer, names or patterns (Enter for all {len(offered)}): ").split()
         models = pick_models(offered, wanted) if wanted else offered
         if not models:
-            raise CommandError("There is no model to offer: name those of the upstream with --model.")
+            raise CommandError("There is no model to offer. Name some with --model; most base URLs end in /v1.")
         for model, upstream in models.items():
             if listed and upstream not in listed:
                 self.stderr.write(f"The upstream does not list {upstream}; {model} is added all the same.")
@@ -197,11 +198,12 @@ class Command(BaseCommand):
 
     def set_prices(self, plan: Plan, given: dict[str, Dollars]) -> None:
         """The prices given, then those asked for; models left without one are named at the end."""
+        maker = "" if plan.provider.code == CUSTOM else plan.provider.code
         for model in plan.models:
             price = given.get(model)
             if price is None and self.may_ask and version_in_force(model) is None:
                 price = self.ask_price(model)
-            if price is not None and set_price(model=model, provider=plan.provider.code, **price._asdict()):
+            if price is not None and set_price(model=model, provider=maker, **price._asdict()):
                 self.stdout.write(f"Priced {model}.")
 
     def ask_price(self, model: str) -> Dollars | None:
