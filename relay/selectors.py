@@ -108,6 +108,10 @@ def cheapest_input(offers: list[Offer]) -> int | None:
 
 
 def showcase(offers: list[Offer]) -> Offer | None:
-    """The model the home page calls: priced by the token and sold below its list price where there is one."""
+    """The model that code samples call: priced by the token, good for most work, and cheap; never a fault drill."""
     by_token = [offer for offer in offers if offer.prices.input and offer.prices.output]
-    return min(by_token, key=lambda offer: (offer.group.ratio_ppm >= PPM, offer.model), default=None)
+    return min((offer for offer in by_token if "fault drill" not in offer.listed.tags), key=_fitness, default=None)
+
+
+def _fitness(offer: Offer) -> tuple[bool, bool, int, str]:
+    return offer.is_list_price, "tools" not in offer.listed.tags, offer.prices.input, offer.model

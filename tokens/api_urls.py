@@ -1,11 +1,8 @@
 """`/api/tokens`."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
 from tokens import api
-from tokens.converters import TokenId
-
-register_converter(TokenId, "token_id")
 
 urlpatterns = [
     path("tokens", api.TokenCollection.as_view(), name="api-tokens"),

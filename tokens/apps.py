@@ -1,9 +1,13 @@
 from django.apps import AppConfig
+from django.urls import register_converter
 
 
 class TokensConfig(AppConfig):
     name = "tokens"
 
     def ready(self) -> None:
-        """Connect the receivers."""
+        """Connect the receivers, and teach the addresses what a token's id looks like."""
         from tokens import receivers  # noqa: F401 - needs the models
+        from tokens.converters import TokenId
+
+        register_converter(TokenId, "token_id")

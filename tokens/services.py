@@ -147,9 +147,9 @@ def set_enabled(*, token: Token, enabled: bool) -> None:
     token.is_enabled = enabled
 
 
-def disable_tokens(*, user: User, public_ids: Collection[str]) -> int:
-    """Switch off those of the user's tokens; says how many there were."""
-    return Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=False)
+def switch_tokens(*, user: User, public_ids: Collection[str], enabled: bool) -> int:
+    """Switch those of the user's tokens on or off; says how many there were."""
+    return Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=enabled)
 
 
 def delete_token(*, token: Token) -> None:

@@ -5,7 +5,7 @@ Each function returns the clean value or raises Unacceptable with a sentence for
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
@@ -20,6 +20,7 @@ MAX_MODELS = 100
 MAX_MODEL_NAME = 120
 MAX_NETWORKS = 50
 MAX_BATCH = 50
+FARTHEST_EXPIRY = timedelta(days=36_525)
 
 Network = IPv4Network | IPv6Network
 _V4_IN_V6 = IPv6Network("::ffff:0:0/96")
@@ -57,8 +58,13 @@ def clean_quota(value: int | None) -> int | None:
 
 def clean_expiry(value: datetime | None) -> datetime | None:
     """A moment still to come, or None for never."""
-    if value is not None and value <= timezone.now():
+    if value is None:
+        return None
+    now = timezone.now()
+    if value <= now:
         raise Unacceptable(_("The expiry has to be in the future."))
+    if value > now + FARTHEST_EXPIRY:  # the end of the calendar overflows as soon as it changes its time zone
+        raise Unacceptable(_("The expiry has to be within the next hundred years. Choose never instead."))
     return value
 
 

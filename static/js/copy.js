@@ -1,4 +1,5 @@
 // Copy buttons: `data-copy` is the text, `data-copy-from` the id of the element that holds it, `data-copy-url` an address that answers a POST with it.
+// A submit button with `data-copy-form` copies what its form is answered as plain text; where there is none (one has to sign in again, say), the form is sent as usual.
 const announce = (message, level) => document.dispatchEvent(new CustomEvent("toast", { detail: { message, level } }));
 
 async function fetchText(url) {
@@ -8,8 +9,16 @@ async function fetchText(url) {
   return response.text();
 }
 
+async function answerToForm(button) {
+  const body = new FormData(button.form, button);
+  const response = await fetch(button.formAction, { method: "POST", body, headers: { Accept: "text/plain" }, redirect: "manual" });
+  if (!response.ok) throw new Error(`${response.status}`);
+  return response.text();
+}
+
 async function textOf(button) {
-  const { copy, copyFrom, copyUrl } = button.dataset;
+  const { copy, copyFrom, copyForm, copyUrl } = button.dataset;
+  if (copyForm !== undefined) return answerToForm(button);
   if (copyUrl) return fetchText(copyUrl);
   if (!copyFrom) return copy;
   const source = document.getElementById(copyFrom);
@@ -38,12 +47,14 @@ async function write(promise, near) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".copy");
   if (!button) return;
+  if (button.dataset.copyForm !== undefined) event.preventDefault();
   try {
     await write(textOf(button), button);
     button.dataset.done = "";
     setTimeout(() => delete button.dataset.done, 1600);
     announce(button.dataset.copied, "success");
   } catch {
-    announce(button.dataset.failed, "error");
+    if (button.dataset.copyForm !== undefined) button.form.requestSubmit(button);
+    else announce(button.dataset.failed, "error");
   }
 });

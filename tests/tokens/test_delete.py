@@ -1,11 +1,12 @@
 """Deleting and disabling: at once, for good, and never somebody else's."""
 
-from billing.holds import place_hold
+from django.utils import timezone
+
 from billing.models import UsageRecord
-from tests.factories import give, make_hold
+from tests.factories import make_price
 from tokens.models import Token
 from tokens.selectors import tokens_of
-from tokens.services import delete_token, delete_tokens, disable_tokens, set_enabled
+from tokens.services import delete_token, delete_tokens, set_enabled, switch_tokens
 
 
 def test_a_deleted_token_is_gone_from_its_owners_sight_and_disabled(alice, issue):
@@ -18,12 +19,21 @@ def test_a_deleted_token_is_gone_from_its_owners_sight_and_disabled(alice, issue
 
 
 def test_the_usage_log_keeps_its_name(alice, issue):
-    give(alice, "1")
     token = issue(alice, name="prod").token
-    place_hold(make_hold(token))
+    make_record(token)
     delete_token(token=token)
     record = UsageRecord.objects.select_related("token").get()
     assert (record.token_name, record.token.name) == ("prod", "prod")
+
+
+def make_record(token):
+    """The row of a running call."""
+    price, now = make_price(), timezone.now()
+    UsageRecord.objects.create(
+        user=token.user, token=token, token_name=token.name, group=token.group.code, endpoint="chat.completions",
+        is_stream=False, model=price.model, price=price, prices=price.prices.as_dict(), ratio_ppm=1_000_000, hold=0,
+        created_at=now, lease_until=now,
+    )  # fmt: skip
 
 
 def test_deleting_twice_keeps_the_first_time(alice, issue):
@@ -43,7 +53,7 @@ def test_selected_tokens_of_their_owner_only(alice, bob, issue):
 
 def test_disabling_selected_tokens_of_their_owner_only(alice, bob, issue):
     mine, other = issue(alice).token, issue(bob).token
-    assert disable_tokens(user=alice, public_ids=[mine.public_id, other.public_id]) == 1
+    assert switch_tokens(user=alice, public_ids=[mine.public_id, other.public_id], enabled=False) == 1
     assert tokens_of(alice).get().status == Token.Status.DISABLED
     assert tokens_of(bob).get().status == Token.Status.ENABLED
 

@@ -1,6 +1,6 @@
 """The terms of a token: the same checks for the form, the site API and every other caller."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
@@ -52,9 +52,10 @@ class TestExpiry:
         assert clean_expiry(None) is None
         assert clean_expiry(later) == later
 
-    def test_the_past_is_refused(self):
+    @pytest.mark.parametrize("moment", [timezone.now() - timedelta(hours=1), datetime(9999, 12, 31, 23, tzinfo=UTC)])
+    def test_the_past_and_the_end_of_time_are_refused(self, moment):
         with pytest.raises(Unacceptable):
-            clean_expiry(timezone.now() - timedelta(hours=1))
+            clean_expiry(moment)
 
 
 class TestModels:
