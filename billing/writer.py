@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connections
 
 from billing.holds import Heartbeat, Hold, Settlement
 from billing.lots import Lot, Outcome, commit
@@ -134,7 +134,7 @@ class LedgerWriter:
             asked[0].answer.set_exception(error)
 
     async def _in_thread(self, lot: Lot) -> Outcome:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _commit_on_good_connection, lot)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _commit_or_reconnect, lot)
 
 
 def lot_of(asked: Sequence[Asked], *, is_retry: bool) -> Lot:
@@ -168,9 +168,12 @@ def _resolve(asked: Asked, value: object, refusal: DomainError | None) -> None:
         asked.answer.set_result(value)
 
 
-def _commit_on_good_connection(lot: Lot) -> Outcome:
-    close_old_connections()
-    return commit(lot)
+def _commit_or_reconnect(lot: Lot) -> Outcome:
+    try:
+        return commit(lot)
+    except (OperationalError, InterfaceError):
+        connections.close_all()  # what broke stays broken; the next try opens a new one
+        raise
 
 
 def _nothing_happened(hold: Hold) -> Settlement:

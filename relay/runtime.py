@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
 from billing.holds import Heartbeat
 from billing.models import UsageRecord
@@ -69,7 +69,7 @@ class Runtime:
     async def read(self, query: Callable[..., T], *arguments: Any) -> T:
         """Run a database read in a reader thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, _with_fresh_connection, query, arguments)
+        return await loop.run_in_executor(self._readers, _read_or_reconnect, query, arguments)
 
     def keep(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run something to its end even if nobody waits for it."""
@@ -98,9 +98,12 @@ class Runtime:
                 logger.exception("background work failed, trying again")
 
 
-def _with_fresh_connection(query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-    close_old_connections()
-    return query(*arguments)
+def _read_or_reconnect(query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    try:
+        return query(*arguments)
+    except (OperationalError, InterfaceError):
+        connections.close_all()  # a connection that a restart of the database has broken; once more on a new one
+        return query(*arguments)
 
 
 def _close_connections(everyone: Barrier) -> None:
