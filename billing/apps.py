@@ -6,4 +6,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers."""
-        from billing import receivers  # noqa: F401, PLC0415 - needs the models
+        from billing import receivers  # noqa: F401 - needs the models

@@ -8,4 +8,4 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Bind every `shared_task` to our Celery application, in each process that runs Django."""
-        from config import celery  # noqa: F401, PLC0415 - needs the settings to be loaded
+        from config import celery  # noqa: F401 - needs the settings to be loaded

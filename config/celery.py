@@ -76,7 +76,7 @@ app.conf.update(
     },
 )
 if IS_EMBEDDED:
-    app.conf.broker_transport_options = {"folder": str(SPOOL), "polling_interval": 0.5}
+    app.conf.broker_transport_options = {"folder": str(SPOOL), "polling_interval": spool.LONGEST_WAIT}
     app.conf.worker_enable_remote_control = (
         False  # its mailboxes would be more files, and nobody asks one embedded worker
     )

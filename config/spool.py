@@ -16,6 +16,7 @@ import orjson
 from kombu.transport import TRANSPORT_ALIASES, virtual
 
 SCHEME = "spool"
+LONGEST_WAIT = 0.5  # seconds
 TRANSPORT_ALIASES[SCHEME] = "config.spool:Transport"
 
 _DRAFTS, _TAKEN = ".drafts", ".taken"  # no queue can be called like this
@@ -92,6 +93,10 @@ class Transport(virtual.Transport):
     Channel = Channel
     state = virtual.BrokerState()
     driver_type = driver_name = SCHEME
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **options: Any) -> Any:
+        """A worker notices a request to stop only between two calls, and would make calls of two seconds."""
+        return super().drain_events(connection, timeout=timeout and min(timeout, LONGEST_WAIT), **options)
 
     def driver_version(self) -> str:
         return "1"

@@ -1,4 +1,4 @@
-"""Supervises the programs given as JSON: `[{name, code, stage, stop_seconds}, …]`; says READY once they have started."""
+"""Supervises the programs given as JSON, `[{name, code, stage, stop_seconds}, …]`, until it is told to stop."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ def say(who, what):
 
 
 async def once_started():
-    say("", "READY")
+    """There is nobody to tell."""
 
 
 def main():

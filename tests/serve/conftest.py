@@ -1,0 +1,85 @@
+"""`manage.py serve` as a person starts it, in a folder of its own."""
+
+import os
+import signal
+import socket
+import sys
+
+import pytest
+
+from tests.serve.processes import Running, kill_all, marked
+
+
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Product:
+    """One installation: an empty folder with SQLite and no Redis, unless told otherwise."""
+
+    def __init__(self, folder, **environment):
+        self.folder = str(folder)
+        self.port = unused_port()
+        inherited = {name: value for name, value in os.environ.items() if name not in ("SITE_URL", "API_BASE_URL")}
+        own = {
+            "VAR_DIR": self.folder,
+            "ENV_FILE": os.devnull,
+            "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3",
+            "REDIS_URL": "",
+            "RELAY_DRAIN_SECONDS": "5",
+        }
+        self.environment = {**inherited, **own, **environment}
+        self.started = []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def manage(self, *arguments):
+        running = Running([sys.executable, "manage.py", *arguments], self.environment)
+        self.started.append(running)
+        return running
+
+    def serve(self, *options):
+        return self.manage("serve", "--port", str(self.port), *options)
+
+    def serve_until_ready(self, *options):
+        """Returns the running product and its banner."""
+        running = self.serve(*options)
+        running.line_with("A first call")
+        running.line_with("")
+        if "demo account" in running.lines[-2]:
+            running.line_with("curl")
+        return running
+
+    def processes(self):
+        return marked("VAR_DIR", self.folder)
+
+    def end(self):
+        for running in self.started:
+            if running.process.poll() is None:
+                running.process.send_signal(signal.SIGINT)
+                running.end()
+        kill_all("VAR_DIR", self.folder)
+        for running in self.started:
+            running.process.wait()
+
+
+@pytest.fixture
+def install():
+    """Make an installation; whatever of it still runs at the end is stopped."""
+    made = []
+
+    def make(folder, **environment):
+        made.append(Product(folder, **environment))
+        return made[-1]
+
+    yield make
+    for product in made:
+        product.end()
+
+
+@pytest.fixture
+def product(install, tmp_path):
+    return install(tmp_path)
