@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.utils import perform_login
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
@@ -37,11 +38,13 @@ def sign_in_link(request: HttpRequest, user_id: int, token: str) -> HttpResponse
 
 
 def _enter(request: HttpRequest, user: User) -> HttpResponse:
-    """Sign in, second factor included; who has no password is asked to set one."""
+    """Sign in, second factor included but no e-mail code; who has no password is asked to set one."""
     home = resolve_url("dashboard")
     if not user.has_usable_password():
         home = f"{resolve_url('account_set_password')}?{urlencode({'next': home})}"
-    response: HttpResponse = perform_login(request, user, redirect_url=home)
+    response: HttpResponse = perform_login(
+        request, user, email_verification=EmailVerificationMethod.NONE, redirect_url=home
+    )
     return response
 
 
