@@ -26,13 +26,13 @@ for model in (EmailAddress, Authenticator, PermissionGroup):
 
 @admin.register(User)
 class UserAdmin(StaffAdmin):
-    list_display = ["email", "name", "is_active", "is_staff", "date_joined"]
+    list_display: ClassVar[list[Any]] = ["email", "name", "is_active", "is_staff", "date_joined"]
     list_filter = ("is_active", "is_staff")
-    list_select_related: ClassVar[list[str]] = []  # type: ignore[assignment]
+    list_select_related: ClassVar[list[str]] = []
     search_fields = ("email", "name")
     ordering = ("-date_joined",)
     date_hierarchy = None
-    inlines: ClassVar[list[Any]] = []  # type: ignore[misc]
+    inlines: ClassVar[list[Any]] = []
     actions = ("suspend", "reinstate")
     filter_horizontal = ("user_permissions",)
     readonly_fields = ("date_joined", "last_login", "addresses", "second_factor", "see_also")
@@ -97,7 +97,7 @@ class UserAdmin(StaffAdmin):
     @admin.action(description=_("Suspend: no sign-in, no calls"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Never oneself, and a superuser only by another."""
-        allowed = queryset.exclude(pk=request.user.pk)
+        allowed = queryset.exclude(pk=request.user.pk or 0)
         if not request.user.is_superuser:
             allowed = allowed.filter(is_superuser=False)
         self._say(request, set_active(users=allowed, active=False))

@@ -1,6 +1,6 @@
 """What the staff admin of every app shares: who gets in, rows nobody changes by hand, how amounts are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ class StaffAdmin(ModelAdmin):
 class ReadOnlyAdmin(StaffAdmin):
     """Rows that are written by services alone: listed and shown, never added, changed or deleted here."""
 
-    actions = None
+    actions: Sequence[str] | None = None
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -1,10 +1,10 @@
 """Adjusting a wallet by hand: an amount, a reason, and the name of whoever did it, once per form."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
@@ -31,8 +31,8 @@ class AdjustmentForm(forms.Form):
     )
     key = forms.UUIDField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"key": uuid4()}, **kwargs)
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, initial={"key": uuid4()})
 
     def clean_amount(self) -> NanoUSD:
         amount: NanoUSD = self.cleaned_data["amount"]

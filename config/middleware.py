@@ -45,7 +45,7 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
             request_id_of(request)
-            response: HttpResponseBase = await get_response(request)  # type: ignore[misc]
+            response: HttpResponseBase = await get_response(request)
             response.headers[HEADER] = request_id_of(request)
             return response
 

@@ -45,7 +45,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": word, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
                 for word, icon, app, model in links
-                if request.user.has_perm(f"{app}.view_{model}")  # type: ignore[union-attr]
+                if request.user.has_perm(f"{app}.view_{model}")
             ],
         }
         for title, links in SECTIONS

@@ -3,13 +3,12 @@
 Everything an upstream answers is hostile until checked: its size, its type, and every text that will be shown.
 """
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeGuard
-from urllib.parse import quote
 
 import orjson
 import requests
@@ -30,7 +29,8 @@ NO_MODEL_LIST = "no_model_list"
 _PROMPT = [{"role": "user", "content": "Reply with the word ok."}]
 _ANSWER_TOKENS = 16
 _READ_BYTES = 64 * 1024
-_WORD = re.compile(r"[^\s'\"`,;:()]{6,}")
+_REPORTED_CHARACTERS = 2_000
+_STRETCH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +184,19 @@ def _reported(answer: Any, secret: str) -> str:
     text = error.get("message") if isinstance(error, dict) else error
     if not isinstance(text, str):
         return ""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    if secret:
-        line = line.replace(secret, "[…]").replace(quote(secret, safe=""), "[…]")
-        line = _WORD.sub(lambda word: "[…]" if word[0] in secret else word[0], line)
-    return sanitised(line, fallback="")[:240]
+    line = "".join(letter if letter.isprintable() else " " for letter in text[:_REPORTED_CHARACTERS])
+    return sanitised(_without_key(line, secret), fallback="")[:240]
+
+
+def _without_key(text: str, secret: str) -> str:
+    """Blot out each stretch of the text that is a stretch of the key: upstreams like to quote its head or tail."""
+    stretches = {secret[start : start + _STRETCH] for start in range(len(secret) - _STRETCH + 1)}
+    hidden = bytearray(len(text))
+    for start in range(len(text) - _STRETCH + 1):
+        if text[start : start + _STRETCH] in stretches:
+            hidden[start : start + _STRETCH] = b"\x01" * _STRETCH
+    runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
+    return "".join("[…]" if is_key else "".join(letter for letter, _ in run) for is_key, run in runs)
 
 
 def _connection_failure(error: Exception) -> DomainError:

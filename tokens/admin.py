@@ -72,10 +72,13 @@ class GroupAdmin(StaffAdmin):
     def ratio_label(self, group: Group) -> str:
         return group.ratio_label
 
+    def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """A group that does not exist yet has nobody with access to show."""
+        about, (title, options) = self.fieldsets
+        return (about, (title, {"fields": options["fields"][:-1]})) if obj is None else self.fieldsets
+
     @admin.display(description=_("who has access"))
     def who_has_access(self, group: Group) -> str:
-        if group.pk is None:
-            return "–"
         url = reverse("admin:tokens_groupaccess_changelist") + f"?group__id__exact={group.pk}"
         return format_html('<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>', url, _("Show users"))
 
@@ -149,7 +152,7 @@ class TokenAdmin(ReadOnlyAdmin):
         return ", ".join(token.ips_allowed) or str(_("Any address"))
 
     def has_switch_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("tokens.change_token"))  # type: ignore[union-attr]
+        return request.user.has_perm("tokens.change_token")
 
     @admin.action(description=_("Disable"), permissions=["switch"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:

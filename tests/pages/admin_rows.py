@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib import admin
 from django.urls import reverse
@@ -20,7 +21,7 @@ HOUR = datetime(2026, 3, 18, 10, tzinfo=UTC)
 class Rows:
     """Made for alice, by their model's admin name."""
 
-    by_name: dict
+    by_name: dict[str, Any]
 
     def __getattr__(self, name):
         return self.by_name[name]

@@ -51,6 +51,8 @@ class Plan:
 class Command(BaseCommand):
     help = "Add an upstream as a channel, price its models, test it, and say how to call it. Run again to update it."
 
+    stealth_options = ("stdin",)
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--provider", choices=sorted(PROVIDERS), help="a preset with a known base URL")
         parser.add_argument("--base-url", help="of any OpenAI-compatible server, up to and with /v1")
@@ -97,10 +99,13 @@ class Command(BaseCommand):
     def run(self, options: dict[str, Any]) -> None:
         existing, plan = self.plan(options)
         self.demand_offered(plan, [model for model, _ in options["prices"]], options["test_model"])
+        never_passed = existing is None or not existing.test_ok
         channel = self.save(existing, plan)
         self.set_prices(plan, dict(options["prices"]))
         outcome = probe_channel(channel=channel, model=options["test_model"])
-        self.tell_outcome(channel, outcome, is_new=existing is None)
+        self.tell_outcome(channel, outcome)
+        if never_passed and channel.status != Channel.Status.ENABLED:
+            set_status(channels=[channel], status=Channel.Status.ENABLED)
         self.tell_usage(plan, channel)
 
     # ── What to do ───────────────────────────────────────────────────────────
@@ -222,12 +227,13 @@ class Command(BaseCommand):
 
     # ── Saying it ────────────────────────────────────────────────────────────
 
-    def tell_outcome(self, channel: Channel, outcome: ChannelTest, *, is_new: bool) -> None:
+    def tell_outcome(self, channel: Channel, outcome: ChannelTest) -> None:
         if not outcome.ok:
-            state = "It stays disabled: mend it and run this again." if is_new else "It is saved as you said."
+            is_off = channel.status == Channel.Status.DISABLED
+            state = (
+                "It stays disabled: mend it and run this again." if is_off else "It is saved, and enabled as before."
+            )
             raise CommandError(f"The test of {channel.name} with {outcome.model} failed. {outcome.error} {state}")
-        if is_new:
-            set_status(channels=[channel], status=Channel.Status.ENABLED)
         self.stdout.write(
             f"Tested with {outcome.model}: first byte after {outcome.first_byte_ms} ms, "
             f"complete after {outcome.total_ms} ms."
