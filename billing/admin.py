@@ -245,7 +245,8 @@ class LedgerEntryAdmin(EndlessAdmin):
         return short_time(entry.created_at)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "wallet__id__exact" or super().lookup_allowed(lookup, value, request)
+        linked = ("wallet__id__exact", "wallet__user__id__exact")
+        return lookup in linked or super().lookup_allowed(lookup, value, request)
 
 
 # ── Usage ────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin import UserAdmin
 from accounts.staff import ReadOnlyAdmin, StaffAdmin, usd_column
-from config.kernel.money import PPM
+from config.kernel.money import PPM, format_ratio
 from tokens.models import MAX_RATIO_PPM, Group, GroupAccess, Token
 from tokens.services import set_enabled
 
@@ -32,14 +32,14 @@ class RatioField(forms.DecimalField):
         super().__init__(min_value=Decimal(1) / PPM, max_value=MAX_RATIO_PPM // PPM, decimal_places=6, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{Decimal(value) / PPM:f}".rstrip("0").rstrip(".") if isinstance(value, int) and value else value
+        return format_ratio(value).removesuffix("x") if isinstance(value, int) else value
 
     def clean(self, value: Any) -> Any:
         ratio = super().clean(value)
         return None if ratio is None else int(ratio * PPM)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return super().has_changed(self.prepare_value(initial), data)
+        return super().has_changed(self.to_python(self.prepare_value(initial)), data)
 
 
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,0 +1,177 @@
+"""Channels in the admin: keys go in and never come out, tests are told, serving processes hear of changes."""
+
+import pytest
+from django.urls import reverse
+
+from relay.models import Channel
+from relay.services import open_secret
+from tests.factories import make_channel, make_group, make_user
+from tests.pages.admin_rows import list_url, page_url
+from tests.relay.odd_upstream import chat, error, odd_upstream
+from tokens.config_version import current_versions
+
+NAME = "relay_channel"
+KEY = "Qm3v8Wd1-Zx94f9c2ab17d"
+
+
+@pytest.fixture
+def channel(db):
+    return make_channel("http://127.0.0.1:9/v1", name="main", secret=KEY)
+
+
+@pytest.fixture
+def staff(carol, client_of):
+    return client_of(carol)
+
+
+def form_of(channel=None, **typed):
+    """What a browser sends for a channel with one model."""
+    row = channel.channel_models.get() if channel else None
+    values = {
+        "name": "main",
+        "provider": "custom",
+        "base_url": "http://127.0.0.1:9/v1",
+        "secret": "",
+        "groups": [make_group().pk],
+        "priority": "0",
+        "weight": "1",
+        "status": "enabled",
+        "channel_models-TOTAL_FORMS": "1",
+        "channel_models-INITIAL_FORMS": "1" if row else "0",
+        "channel_models-0-id": row.pk if row else "",
+        "channel_models-0-channel": channel.pk if channel else "",
+        "channel_models-0-model": "test-model",
+        "channel_models-0-upstream_model": "",
+    }
+    return {**values, **typed}
+
+
+def save(staff, channel, **typed):
+    return staff.post(page_url(NAME, channel), form_of(channel, **typed))
+
+
+def add(staff, **typed):
+    return staff.post(reverse("admin:relay_channel_add"), form_of(**typed))
+
+
+def test_a_channel_is_added_with_its_key_models_and_groups(staff):
+    assert add(staff, secret=KEY).status_code == 302
+    channel = Channel.objects.get()
+    assert open_secret(channel) == KEY
+    assert [row.model for row in channel.channel_models.all()] == ["test-model"]
+    assert list(channel.groups.all()) == [make_group()]
+
+
+def test_an_empty_base_url_is_the_providers_own(staff):
+    add(staff, provider="deepseek", base_url="")
+    assert Channel.objects.get().base_url == "https://api.deepseek.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ({"base_url": ""}, "starts with http"),
+        ({"base_url": "https://a:b@example.com/v1"}, "Leave user name and password out"),
+        ({"provider": "cloudbase", "base_url": ""}, "Fill in the part in braces. https://{env_id}"),
+        ({"provider": "nobody"}, "Select a valid choice"),
+        ({"secret": "two words"}, "cannot be a key"),
+        ({"secret": "line\nbreak"}, "cannot be a key"),
+        ({"groups": []}, "This field is required"),
+        ({"weight": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_what_the_form_refuses(staff, typed, complaint):
+    answer = add(staff, **typed)
+    assert complaint in answer.content.decode()
+    assert not Channel.objects.exists()
+
+
+def test_the_automatic_group_has_no_channels(staff):
+    automatic = make_group("auto", is_auto=True)
+    assert "Select a valid choice" in add(staff, groups=[automatic.pk]).content.decode()
+
+
+def test_an_empty_key_keeps_the_stored_one_and_the_switch_removes_it(staff, channel):
+    save(staff, channel, priority="5")
+    channel.refresh_from_db()
+    assert (channel.priority, open_secret(channel)) == (5, KEY)
+    save(staff, channel, remove_secret="on")
+    channel.refresh_from_db()
+    assert open_secret(channel) == ""
+
+
+def test_a_refused_form_does_not_send_the_typed_key_back(staff, channel):
+    html = save(staff, channel, secret="typed-9f3a7c51", weight="0").content.decode()
+    assert "typed-9f3a7c51" not in html
+    assert KEY not in html
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.example/v1", "https://127.0.0.1:9/v1", "http://127.0.0.1:10/v1"])
+def test_another_host_needs_the_key_again(staff, channel, url):
+    assert "Enter the key again" in save(staff, channel, base_url=url).content.decode()
+    assert save(staff, channel, base_url=url, secret="new-key-for-there").status_code == 302
+
+
+def test_another_path_on_the_same_host_does_not(staff, channel):
+    assert save(staff, channel, base_url="http://127.0.0.1:9/api/v1").status_code == 302
+
+
+def test_the_test_button_tells_times(staff):
+    with odd_upstream(chat=chat()) as upstream:
+        channel = make_channel(upstream.base_url, name="main", secret=KEY)
+        answer = staff.post(reverse("admin:relay_channel_test", args=[channel.pk]), {"model": ""}, follow=True)
+    assert "main answered with test-model: first byte after" in answer.content.decode()
+    assert "passed in" in answer.content.decode()
+
+
+def test_the_list_action_tells_what_went_wrong_without_the_key(staff):
+    with odd_upstream(chat=error(401, f"No such key: {KEY}")) as upstream:
+        channel = make_channel(upstream.base_url, name="main", secret=KEY)
+        data = {"action": "test", "_selected_action": [channel.pk]}
+        html = staff.post(list_url(NAME), data, follow=True).content.decode()
+    assert "main failed with test-model: The upstream does not accept this key (status 401): No such key: […]" in html
+    assert KEY not in html
+
+
+def test_a_test_is_never_a_link(staff, channel, client_of, alice):
+    url = reverse("admin:relay_channel_test", args=[channel.pk])
+    assert staff.get(url).status_code == 403
+    assert client_of(alice).post(url).status_code == 302
+    assert client_of(make_user("dave@example.com", is_staff=True)).post(url).status_code == 403
+    channel.refresh_from_db()
+    assert channel.tested_at is None
+
+
+def test_actions_switch_channels_and_tell_the_serving_processes(staff, channel):
+    before = current_versions()["channels"]
+    staff.post(list_url(NAME), {"action": "disable", "_selected_action": [channel.pk]})
+    channel.refresh_from_db()
+    assert channel.status == Channel.Status.DISABLED
+    assert current_versions()["channels"] > before
+    staff.post(list_url(NAME), {"action": "enable", "_selected_action": [channel.pk]})
+    channel.refresh_from_db()
+    assert channel.status == Channel.Status.ENABLED
+
+
+def test_every_kind_of_change_is_told(staff, channel):
+    other = make_group("other")
+    changes = [
+        lambda: channel.save(),
+        lambda: channel.channel_models.get().save(),
+        lambda: channel.groups.add(other),
+        lambda: channel.groups.remove(other),
+        lambda: channel.groups.clear(),
+        lambda: channel.channel_models.get().delete(),
+        lambda: channel.delete(),
+    ]
+    for change in changes:
+        before = current_versions()["channels"]
+        change()
+        assert current_versions()["channels"] > before
+
+
+def test_the_history_names_the_field_and_not_the_key(staff, channel):
+    save(staff, channel, secret="changed-key-51")
+    html = staff.get(reverse("admin:relay_channel_history", args=[channel.pk])).content.decode()
+    assert "Key" in html
+    assert "changed-key-51" not in html
