@@ -163,11 +163,13 @@ class NewTokenForm(TokenForm):
     """Creation: one token or a numbered batch."""
 
     count = forms.IntegerField(
-        label=_("How many"),
-        initial=1,
-        help_text=_("Up to %(max)d at once; several are numbered.") % {"max": MAX_BATCH},
-        widget=forms.NumberInput(attrs={"min": 1, "max": MAX_BATCH}),
+        label=_("How many"), initial=1, widget=forms.NumberInput(attrs={"min": 1, "max": MAX_BATCH})
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Not in the field above: filling in the number there would settle the language when the module is loaded.
+        self.fields["count"].help_text = _("Up to %(max)d at once; several are numbered.") % {"max": MAX_BATCH}
 
     @property
     def terms(self) -> dict[str, Any]:

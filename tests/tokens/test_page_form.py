@@ -164,6 +164,11 @@ class TestCreate:
         assert "kept-model" in response.content.decode()
         assert not Token.objects.exists()
 
+    def test_in_chinese_no_english_is_left(self, alice, client_of, standard):
+        page = client_of(alice).get("/tokens/new", headers={"Accept-Language": "zh-CN"}).content.decode()
+        assert "令牌" in page
+        assert "at once" not in page
+
     def test_no_group_at_all(self, alice, client_of):
         assert "No group is open" in client_of(alice).get("/tokens/new").content.decode()
 
