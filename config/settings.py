@@ -1,6 +1,7 @@
 """Every setting of the product, from the environment or `.env`; with neither, a working demo on SQLite without Redis."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -18,11 +19,11 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 SITE_NAME = env.str("SITE_NAME", default="Tollbooth")
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 API_BASE_URL = env.str("API_BASE_URL", default=f"{SITE_URL}/v1").rstrip("/")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [urlsplit(SITE_URL).hostname])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
-OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the first staff account, made by `manage.py serve`
-SANDBOX_PORT = env.int("SANDBOX_PORT", default=8089)  # of the sandbox upstream on 127.0.0.1; another one when it is taken
+OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the staff account that `serve` makes
+SANDBOX_PORT = env.int("SANDBOX_PORT", default=8089)  # on 127.0.0.1; another one when it is taken
 
 # ── Secrets: three, each for one purpose; none of them is ever in the database ───
 _stored = secrets.load_or_create(VAR_DIR / "secrets.json", ("SECRET_KEY", "KEY_PEPPER", "SEALING_KEY"))
@@ -116,11 +117,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    # Under ASGI every page runs in a thread of its own: connections kept by threads would be opened and lost with each.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
         "options": "-c plan_cache_mode=force_generic_plan",  # concerns only the ledger's prepared statements
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 5},
     }
 
 # ── Redis: shared cache and broker when REDIS_URL is set, neither needed without ─
@@ -153,7 +155,9 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True  # but not ..._SUPPORTS_CHANGE: allauth offers it for unknown addresses only
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = (
+    True  # but not ..._SUPPORTS_CHANGE: allauth offers it for unknown addresses only
+)
 ACCOUNT_RATE_LIMITS = {"confirm_email": "3/10m/key"}  # codes mailed to one address
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
@@ -232,8 +236,12 @@ RELAY_DRAIN_SECONDS = env.float("RELAY_DRAIN_SECONDS", default=30)
 # ── Money ────────────────────────────────────────────────────────────────────
 QUOTA_PER_USD = env.int("QUOTA_PER_USD", default=500_000)
 TRIAL_CREDIT_USD = env.str("TRIAL_CREDIT_USD", default="1" if DEMO else "0")  # granted once, when an e-mail is verified
-USAGE_LEASE_SECONDS = env.int("USAGE_LEASE_SECONDS", default=30)  # an open request unheard of for so long is settled by the sweep
-KEYS_REVEALABLE = env.bool("KEYS_REVEALABLE", default=True)  # keep a sealed copy of each key, so that its owner can copy it again
+USAGE_LEASE_SECONDS = env.int(
+    "USAGE_LEASE_SECONDS", default=30
+)  # an open request unheard of for so long is settled by the sweep
+KEYS_REVEALABLE = env.bool(
+    "KEYS_REVEALABLE", default=True
+)  # keep a sealed copy of each key, so that its owner can copy it again
 
 # ── Admin ────────────────────────────────────────────────────────────────────
 UNFOLD = {

@@ -63,13 +63,14 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings() -> Iterator[None]:
-    """Cheap password hashes, and static files without the manifest that only `collectstatic` makes."""
+    """Cheap password hashes, and static files straight from their sources, without `collectstatic`."""
     storages = {
         **django_settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers):
+    sources = {"WHITENOISE_USE_FINDERS": True, "WHITENOISE_AUTOREFRESH": True}
+    with override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers, **sources):
         yield
 
 
