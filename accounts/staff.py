@@ -60,6 +60,7 @@ class EndlessAdmin(ReadOnlyAdmin):
     """For tables that grow for ever: newest first by primary key, pages without a count, no other order."""
 
     paginator = InfinitePaginator
+    show_facets = admin.ShowFacets.NEVER  # each facet is a count
     ordering = ("-pk",)
     sortable_by = ()
     list_per_page = 50

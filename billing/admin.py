@@ -192,7 +192,7 @@ class WalletAdmin(WalletColumns, ReadOnlyAdmin):
             is_new = adjust_wallet(wallet=wallet, actor=request.user, **form.cleaned_data)
         except InsufficientCredit:
             wallet.refresh_from_db()
-            words = _("Only %(amount)s are available to take: the rest of the balance is set aside for running calls.")
+            words = _("Only %(amount)s are available to take: what is set aside for running calls stays.")
             form.add_error("amount", words % {"amount": format_usd(wallet.available)})
             return False
         if is_new:

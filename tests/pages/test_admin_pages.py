@@ -107,6 +107,11 @@ def test_the_admins_own_password_pages_are_the_sites(staff):
     assert staff.get("/admin/login/?next=https://elsewhere.example/").url == reverse("admin:index")
 
 
+def test_signing_out_of_the_admin_ends_in_the_shop(staff):
+    assert staff.post(reverse("admin:logout")).url == reverse("home")
+    assert staff.get(reverse("admin:index")).status_code == 302
+
+
 def test_no_page_holds_a_key_or_a_sealed_key(rows, staff):
     token, channel = rows.tokens_token, rows.relay_channel
     hidden = [SECRET, bytes(token.key_hash).hex(), bytes(channel.secret_sealed).hex(), "key_hash", "secret_sealed"]

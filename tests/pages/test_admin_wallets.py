@@ -10,6 +10,8 @@ from config.kernel.money import usd
 from tests.factories import give, make_user
 from tests.pages.admin_rows import list_url
 
+pytestmark = pytest.mark.money
+
 
 @pytest.fixture
 def wallet(alice):
