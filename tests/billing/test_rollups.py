@@ -107,6 +107,16 @@ def test_an_id_made_just_before_the_hour_of_its_row_loses_nothing(token):
     assert ever(token) == before
 
 
+def test_a_lone_row_whose_id_is_older_than_the_mark_is_not_skipped(token):
+    boundary = floor_hour(NOW) - 5 * HOUR
+    lone = build_record(token, at=boundary - timedelta(seconds=1), created_at=boundary + timedelta(seconds=1))
+    rows = [build_record(token, at=boundary + shift) for shift in (-HOUR / 2, 3 * HOUR)]
+    UsageRecord.objects.bulk_create([lone, *rows])
+    roll_up_usage(now=NOW)
+    assert rolled_until() > boundary + 3 * HOUR
+    assert ever(token) == totals_of([lone, *rows])
+
+
 def test_a_second_run_and_a_stale_roller_change_nothing(token):
     make_records(token, minutes_before(NOW, 6, step=55))
     stale = rolled_until()

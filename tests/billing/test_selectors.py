@@ -60,13 +60,14 @@ def test_totals_buckets_and_shares_are_the_rows(token, period, zone, is_rolled):
 
 
 def test_the_period_before_is_as_long_and_ends_before(token):
-    make_record(token, at=NOW - HOUR, usage=Usage(input=3_000))
+    make_record(token, at=NOW - HOUR, usage=Usage(input=2_500))
+    make_record(token, at=NOW - 3 * DAY, usage=Usage(input=500))
     make_record(token, at=NOW - 7 * DAY - HOUR, usage=Usage(input=2_000))
     make_record(token, at=NOW - 14 * DAY - HOUR, usage=Usage(input=9_000))
     usage = shown(token.user, Period.WEEK).usage
     assert usage.charge == Change(now=3_000_000, before=2_000_000)
     assert usage.charge.ppm == 500_000
-    assert usage.requests == Change(1, 1)
+    assert usage.requests == Change(2, 1)
 
 
 def test_growth_from_nothing_has_no_rate():

@@ -32,6 +32,11 @@ def test_with_everything_rolled_up_only_the_broken_hours_are_edges():
     assert parts.edges == (Span(span.start, START + HOUR), Span(START + 5 * HOUR, span.end))
 
 
+def test_whole_rolled_up_hours_have_no_edges():
+    span = Span(START, START + 5 * HOUR)
+    assert split(span, rolled_until=START + 5 * HOUR).edges == ()
+
+
 def test_a_day_is_24_clock_hours_with_the_running_one():
     now = START + timedelta(hours=30, minutes=10)
     hours = list(hours_of(last_hours(24, now=now)))

@@ -231,6 +231,7 @@ def test_bob_finds_nothing_of_alices(token, bob, client_of, now):
         assert ids_of(page) == []
         assert "alice-prod" not in page
         assert "$0.0012" not in page
+    assert "You have no such token." in page
     assert export(bob)[1] == []
 
 
