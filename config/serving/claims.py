@@ -38,19 +38,20 @@ def only_server_of(folder: Path, *, url: str) -> Iterator[None]:
 
 def listen(host: str, port: int) -> socket.socket:
     """The listening socket that every web process shares: it stays open while one of them is started again."""
+    if not 0 < port < 65536:
+        raise CannotServe("A port is a number from 1 to 65535.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CannotServe(_why_not(host, port, error)) from None
 
 
-def _why_not(host: str, port: int, error: Exception) -> str:
-    match getattr(error, "errno", None):
-        case errno if errno == EADDRINUSE:
-            return f"Port {port} of {host} is taken by another program. Choose another one: --port {port + 1}"
-        case errno if errno == EACCES:
-            return f"This user may not open port {port}. Choose one above 1023 with --port."
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == EADDRINUSE:
+        return f"Port {port} of {host} is taken by another program. Choose another one: --port {port + 1}"
+    if error.errno == EACCES:
+        return f"This user may not open port {port}. Choose one above 1023 with --port."
     return f"Cannot listen on {host} port {port} ({error}). See --host and --port."
 
 

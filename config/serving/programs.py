@@ -28,7 +28,10 @@ def programs(*, listener: socket.socket, web_processes: int, worker: bool, sandb
 
 def default_web_processes() -> int:
     """SQLite has one writer, so one process; PostgreSQL has one process per core."""
-    return 1 if connection.vendor == "sqlite" else len(os.sched_getaffinity(0))
+    if connection.vendor == "sqlite":
+        return 1
+    # The cores of this process, which in a container may be fewer than the machine's; macOS does not say.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _web(number: int, listener: socket.socket) -> Program:

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tests.relay.test_crash import database_url
+from tests.serve.conftest import unused_port
 from tests.serve.processes import command_of, wait_until
 
 pytestmark = pytest.mark.live
@@ -77,7 +78,7 @@ def test_the_sign_in_link_is_printed_until_the_operator_has_a_password(product):
 def test_a_second_serve_of_the_same_folder_says_so(product):
     product.serve_until_ready("--no-worker")
     first = f"{product.url}, process {product.started[0].process.pid}"
-    code, output = product.manage("serve", "--port", "0").end()
+    code, output = product.manage("serve", "--port", str(unused_port())).end()
     assert code == 1
     assert f"is being served already: {first}." in output
     assert "VAR_DIR" in output
@@ -91,6 +92,30 @@ def test_a_taken_port_is_named_with_the_option_that_chooses_another(product, ins
     assert code == 1
     assert output.startswith(f"Port {product.port} of 127.0.0.1 is taken by another program.")
     assert output.endswith(f"--port {product.port + 1}")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "80000"], "A port is a number from 1 to 65535."),
+        (["--host", "no.such.host.invalid"], "Cannot listen on no.such.host.invalid port"),
+    ],
+)
+def test_a_place_where_nobody_can_listen_is_refused_in_words(product, options, words):
+    code, output = product.serve(*options).end()
+    assert code == 1
+    assert output.startswith(words)
+    assert len(output.splitlines()) == 1
+
+
+def test_a_database_that_does_not_answer_is_named_by_its_setting(install, tmp_path):
+    product = install(tmp_path, DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/none")
+    code, output = product.serve().end()
+    assert code == 1
+    assert "The database does not answer:" in output
+    assert "DATABASE_URL" in output
+    assert "Traceback" not in output
+    assert "nothing" not in output
 
 
 def test_kill_9_leaves_nobody_behind_and_the_folder_free(product):
@@ -110,12 +135,13 @@ def test_a_killed_web_process_is_replaced_without_refusing_a_caller(product):
 
 
 def test_a_production_installation_has_no_demo_and_no_sandbox(install, tmp_path):
-    product = install(tmp_path, DEMO="false", ALLOWED_HOSTS="127.0.0.1", OPERATOR_EMAIL="carol@example.com")
+    product = install(tmp_path, DEMO="false", OPERATOR_EMAIL="carol@example.com")
     running = product.serve_until_ready("--no-worker")
     banner = "\n".join(running.lines)
     assert "carol@example.com, who has no password yet" in banner
     assert "create a key under Token Management" in banner
     assert {name for process in product.processes() for name in kinds(process)} == {"web", "serve"}
+    assert requests.get(product.url, headers={"Host": "elsewhere.example.com"}, timeout=30).status_code == 400
 
 
 def test_the_same_command_uses_postgresql_and_redis(transactional_db, install, tmp_path):
