@@ -61,19 +61,25 @@ def commit(lot: Lot) -> Outcome:
     now = timezone.now()
     lease_until = now + timedelta(seconds=settings.USAGE_LEASE_SECONDS)
     store = _store()
-    with transaction.atomic():
-        closed = store.close_records(lot.settlements, now=now) if lot.settlements else {}
+    # The stores use the driver's own cursors, whose errors nobody else would translate into Django's.
+    with connection.wrap_database_errors, transaction.atomic():
+        moves = Moves()
+        settled = _settle_all(store, lot.settlements, moves, now=now)
         if lot.heartbeats:
             store.prolong_leases(lot.heartbeats, until=lease_until)
-        moves = Moves()
-        for settlement in lot.settlements:
-            if settlement.id in closed:
-                moves.settle(closed[settlement.id], settlement.charge)
         known = _already_open(lot.holds) if lot.is_retry else frozenset()
         new = [hold for hold in lot.holds if hold.id not in known]
         refusals = dict(zip([hold.id for hold in new], _place(store, new, moves, now, lease_until), strict=True))
-    settled = [settlement.id in closed for settlement in lot.settlements]
     return Outcome(settled, [refusals.get(hold.id) for hold in lot.holds])
+
+
+def _settle_all(store: Store, settlements: Sequence[Settlement], moves: Moves, *, now: datetime) -> list[bool]:
+    """Close the records; of several settlements of one record only the first counts."""
+    first = {settlement.id: settlement for settlement in reversed(settlements)}
+    closed = store.close_records(list(first.values()), now=now) if first else {}
+    for record_id, record in closed.items():
+        moves.settle(record, first[record_id].charge)
+    return [settlement is first[settlement.id] and settlement.id in closed for settlement in settlements]
 
 
 def _already_open(holds: Sequence[Hold]) -> frozenset[UUID]:

@@ -119,6 +119,10 @@ class LedgerWriter:
                 logger.warning("the ledger waits for the database: %s", error)
                 await asyncio.sleep(pause)
                 pause, is_retry = min(pause * 2, RETRY_MAX_SECONDS), True
+            except Exception as error:  # a waiter must never be left without an answer
+                logger.exception("the ledger failed")
+                _fail(asked, error)
+                return
             else:
                 _answer(asked, outcome)
                 return
@@ -130,8 +134,7 @@ class LedgerWriter:
                 await self._commit([one], is_retry=True)
             return
         logger.error("the database refused %s: %s", asked[0].what, error)
-        if not asked[0].answer.done():
-            asked[0].answer.set_exception(error)
+        _fail(asked, error)
 
     async def _in_thread(self, lot: Lot) -> Outcome:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _commit_or_reconnect, lot)
@@ -157,6 +160,12 @@ def _answer(asked: Sequence[Asked], outcome: Outcome) -> None:
                 _resolve(one, None, next(refusals))
             case _:
                 _resolve(one, None, None)
+
+
+def _fail(asked: Sequence[Asked], error: Exception) -> None:
+    for one in asked:
+        if not one.answer.done():
+            one.answer.set_exception(error)
 
 
 def _resolve(asked: Asked, value: object, refusal: DomainError | None) -> None:

@@ -1,11 +1,16 @@
 """Reads channels and groups into the routing table."""
 
+import logging
 from collections import defaultdict
 
+from config.kernel.sealing import SealBroken
 from relay.models import Channel
 from relay.routing import RoutingTable, Target
 from relay.services import open_secret
 from tokens.models import Group
+
+
+logger = logging.getLogger("tollbooth.relay")
 
 
 def load_routing_table() -> RoutingTable:
@@ -13,7 +18,7 @@ def load_routing_table() -> RoutingTable:
     targets: defaultdict[tuple[str, str], list[Target]] = defaultdict(list)
     known: defaultdict[str, set[str]] = defaultdict(set)
     for channel in Channel.objects.prefetch_related("channel_models", "groups"):
-        offers = _targets_of(channel)
+        offers = _offers_of(channel)
         for group in channel.groups.all():
             known[group.code].update(offers)
             if channel.status == Channel.Status.ENABLED:
@@ -26,8 +31,13 @@ def load_routing_table() -> RoutingTable:
     )
 
 
-def _targets_of(channel: Channel) -> dict[str, Target]:
-    secret = open_secret(channel)
+def _offers_of(channel: Channel) -> dict[str, Target]:
+    """What a channel serves; nothing when its secret does not open, which must not take the other channels along."""
+    try:
+        secret = open_secret(channel)
+    except SealBroken:
+        logger.exception("channel %s is left out: set its key again", channel.name)
+        return {}
     return {
         row.model: Target(
             channel_id=channel.pk,

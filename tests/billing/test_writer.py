@@ -1,0 +1,241 @@
+"""The writer commits many requests in one transaction and still answers each of them exactly."""
+
+import asyncio
+import threading
+from contextlib import contextmanager
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from billing import writer as writer_module
+from billing.holds import Heartbeat, Settlement
+from billing.lots import commit
+from billing.models import UsageRecord, Wallet
+from billing.pricing import Usage
+from billing.writer import LedgerWriter
+from config.kernel.errors import DomainError, Unavailable
+from config.kernel.money import NanoUSD, usd
+from tests.factories import make_hold, make_price, make_token, make_user
+from tests.relay.test_leaving import wait_for
+
+pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
+Status, EndReason, Rule = UsageRecord.Status, UsageRecord.EndReason, UsageRecord.Rule
+
+
+def with_writer(work):
+    """Run `work(writer)` in an event loop of its own and close the writer."""
+
+    async def run():
+        writer = LedgerWriter()
+        try:
+            return await work(writer)
+        finally:
+            await writer.close()
+
+    return asyncio.run(run())
+
+
+def settlement(hold, charge="0.04"):
+    return Settlement(
+        id=hold.id,
+        status=Status.SETTLED,
+        end_reason=EndReason.COMPLETED,
+        rule=Rule.REPORTED,
+        usage=Usage(input=10, output=5),
+        charge=NanoUSD(usd(charge)),
+    )
+
+
+def wallet_of(token):
+    wallet = Wallet.objects.get(user=token.user)
+    return wallet.balance, wallet.held
+
+
+async def answers(*questions):
+    return await asyncio.gather(*questions, return_exceptions=True)
+
+
+def test_in_one_lot_the_earlier_holds_win():
+    token = make_token(make_user(balance="1"))
+    holds = [make_hold(token) for _ in range(40)]
+    results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
+    assert results[:10] == [None] * 10
+    assert {error.code for error in results[10:]} == {"insufficient_quota"}
+    assert wallet_of(token) == (usd("1"), usd("1"))
+    assert set(UsageRecord.objects.values_list("id", flat=True)) == {hold.id for hold in holds[:10]}
+
+
+def test_a_smaller_hold_still_fits_after_a_larger_one_was_refused():
+    token = make_token(make_user(balance="1"))
+    make_price()
+    holds = [make_hold(token, amount=amount) for amount in ("0.8", "0.5", "0.2")]
+    results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
+    assert [result is None for result in results] == [True, False, True]
+
+
+def test_a_keys_quota_and_the_balance_are_each_exact():
+    user = make_user(balance="1")
+    tight, loose = make_token(user, quota=usd("0.30")), make_token(user)
+    holds = [make_hold(token) for token in (tight, loose) for _ in range(8)]
+    results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
+    codes = [getattr(result, "code", "held") for result in results]
+    assert codes[:8] == ["held"] * 3 + ["key_quota_exhausted"] * 5
+    assert codes[8:] == ["held"] * 7 + ["insufficient_quota"]
+
+
+def test_credit_freed_in_a_lot_serves_the_holds_of_the_same_lot():
+    token = make_token(make_user(balance="0.10"))
+    first, second = make_hold(token), make_hold(token, amount="0.06")
+
+    async def work(writer):
+        await writer.place_hold(first)
+        return await answers(writer.settle(settlement(first)), writer.place_hold(second))
+
+    assert with_writer(work) == [True, None]
+    assert wallet_of(token) == (usd("0.06"), usd("0.06"))
+
+
+def test_many_requests_at_once_leave_exact_books():
+    tokens = [make_token(make_user(balance="2")) for _ in range(5)]
+    make_price()
+    holds = [make_hold(token) for token in tokens for _ in range(12)]
+
+    async def one(writer, hold):
+        await writer.place_hold(hold)
+        await writer.heartbeat([Heartbeat(hold.id, Usage(input=1, output=1))])
+        return await asyncio.gather(writer.settle(settlement(hold)), writer.settle(settlement(hold, "0.05")))
+
+    results = with_writer(lambda writer: answers(*(one(writer, hold) for hold in holds)))
+    assert all(sorted(result) == [False, True] for result in results)
+    assert not UsageRecord.objects.filter(status="open").exists()
+    for token in tokens:
+        spent = sum(UsageRecord.objects.filter(token=token).values_list("charge", flat=True))
+        token.refresh_from_db()
+        assert wallet_of(token) == (usd("2") - spent, 0)
+        assert (token.used, token.held) == (spent, 0)
+
+
+def test_a_request_that_breaks_a_rule_does_not_fail_its_neighbours():
+    token = make_token(make_user(balance="1"))
+    good, bad = make_hold(token), make_hold(token)
+
+    async def work(writer):
+        await answers(writer.place_hold(good), writer.place_hold(bad))
+        return await answers(writer.settle(settlement(bad, "0.50")), writer.settle(settlement(good)))
+
+    broken, fine = with_writer(work)
+    assert isinstance(broken, Exception)
+    assert fine is True
+    assert wallet_of(token) == (usd("0.96"), usd("0.10"))
+
+
+@contextmanager
+def database_blocked():
+    """Another connection holds what every hold needs; lifted when the block ends."""
+    locked, lift = threading.Event(), threading.Event()
+
+    def hold_lock():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                if connection.vendor == "postgresql":
+                    cursor.execute("LOCK TABLE billing_wallet IN ACCESS EXCLUSIVE MODE")
+                locked.set()
+                lift.wait(timeout=20)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hold_lock)
+    thread.start()
+    locked.wait(timeout=10)
+    try:
+        yield
+    finally:
+        lift.set()
+        thread.join()
+
+
+def test_a_blocked_database_is_unavailable_soon_and_keeps_no_late_hold(monkeypatch):
+    monkeypatch.setattr(writer_module, "HOLD_SECONDS", 0.2)
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+
+    async def work(writer):
+        with database_blocked():
+            return (await answers(writer.place_hold(hold)))[0]
+
+    refusal = with_writer(work)
+    assert isinstance(refusal, Unavailable)
+    assert (refusal.status, refusal.code, refusal.retry_after) == (503, "billing_unavailable", 2)
+    wait_for(lambda: wallet_of(token) == (usd("1"), 0))
+    record = UsageRecord.objects.get(pk=hold.id)
+    assert (record.status, record.charge, record.rule) == ("failed", 0, "nothing")
+
+
+def test_a_settlement_outlasts_a_blocked_database():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+
+    async def work(writer):
+        await writer.place_hold(hold)
+        with database_blocked():
+            waiting = asyncio.create_task(writer.settle(settlement(hold)))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+        return await waiting
+
+    assert with_writer(work) is True
+    assert wallet_of(token) == (usd("0.96"), 0)
+
+
+def test_a_commit_whose_answer_was_lost_is_not_done_twice(monkeypatch):
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    lost = iter([True, False, True, False])
+
+    def commit_and_lose(lot):
+        outcome = commit(lot)
+        if next(lost):
+            raise OperationalError("the connection broke after COMMIT was sent")
+        return outcome
+
+    monkeypatch.setattr(writer_module, "commit", commit_and_lose)
+
+    async def work(writer):
+        await writer.place_hold(hold)
+        return await writer.settle(settlement(hold))
+
+    with_writer(work)
+    assert wallet_of(token) == (usd("0.96"), 0)
+    assert UsageRecord.objects.get(pk=hold.id).charge == usd("0.04")
+
+
+def test_too_many_waiting_holds_are_turned_away(monkeypatch):
+    monkeypatch.setattr(writer_module, "MAX_WAITING_HOLDS", 3)
+    token = make_token(make_user(balance="1"))
+    holds = [make_hold(token) for _ in range(8)]
+    results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
+    assert [result is None for result in results] == [True] * 3 + [False] * 5
+    assert all(error.status == 503 for error in results[3:])
+
+
+def test_closing_finishes_what_was_accepted():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+
+    async def work(writer):
+        return asyncio.create_task(writer.place_hold(hold)), await asyncio.sleep(0)
+
+    with_writer(work)
+    assert UsageRecord.objects.filter(pk=hold.id, status="open").exists()
+
+
+def test_a_closed_writer_takes_no_hold():
+    hold = make_hold(make_token(make_user(balance="1")))
+
+    async def run():
+        writer = LedgerWriter()
+        await writer.close()
+        await writer.place_hold(hold)
+
+    with pytest.raises(DomainError):
+        asyncio.run(run())
