@@ -42,22 +42,13 @@ def run(options: Options, console: Console) -> None:
     site_url = _tell_children_about_us(options)
     with only_server_of(settings.VAR_DIR, url=site_url), closing(listen(options.host, options.port)) as listener:
         sandbox_port = free_port(settings.SANDBOX_PORT) if options.sandbox else settings.SANDBOX_PORT
-        with console.step("Preparing the database"):
-            prepare_database(sandbox_url=f"http://{LOOPBACK}:{sandbox_port}/v1")
-        if static_files_changed():
-            with console.step("Collecting static files"):
-                collect_static_files()
+        _prepare(console, sandbox_port)
         runs_sandbox = options.sandbox and seeding.local_sandbox_channel() is not None
-        supervisor = Supervisor(
-            programs(
-                listener=listener,
-                web_processes=options.web_processes or default_web_processes(),
-                worker=options.worker,
-                sandbox_port=sandbox_port if runs_sandbox else None,
-            ),
-            say=console.say,
-            # Only then do the web processes' copies count: the last of them to close refuses what still knocks.
-            on_stop=listener.close,
+        chosen = programs(
+            listener=listener,
+            web_processes=options.web_processes or default_web_processes(),
+            worker=options.worker,
+            sandbox_port=sandbox_port if runs_sandbox else None,
         )
         banner = _banner(site_url)
         connection.close()
@@ -65,14 +56,31 @@ def run(options: Options, console: Console) -> None:
         async def announce() -> None:
             if runs_sandbox:
                 await wait_until_ready("The sandbox", port=sandbox_port, path="/healthz")
-            name = urlsplit(site_url).netloc
-            await wait_until_ready(
-                "The web process", host=options.reachable_host, port=options.port, path="/readyz", host_header=name
-            )
+            await _wait_for_web(options, site_url)
             console.line(str(banner))
 
+        # Once our copy of the listener is closed, the last web process to close its own refuses whoever still knocks.
+        supervisor = Supervisor(chosen, say=console.say, on_stop=listener.close)
         asyncio.run(supervisor.run(once_started=announce))
     console.line("Stopped.")
+
+
+def _prepare(console: Console, sandbox_port: int) -> None:
+    with console.step("Preparing the database"):
+        prepare_database(sandbox_url=f"http://{LOOPBACK}:{sandbox_port}/v1")
+    if static_files_changed():
+        with console.step("Collecting static files"):
+            collect_static_files()
+
+
+async def _wait_for_web(options: Options, site_url: str) -> None:
+    await wait_until_ready(
+        "The web process",
+        host=options.reachable_host,
+        port=options.port,
+        path="/readyz",
+        host_header=urlsplit(site_url).netloc,  # in production no other name is answered
+    )
 
 
 def _tell_children_about_us(options: Options) -> str:
