@@ -163,19 +163,31 @@ def _union(arms: list[_Rows]) -> Iterable[tuple[Any, ...]]:
 def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> list[NanoUSD]:
     """What each of several, perhaps overlapping, spans cost, in two statements."""
     parts = [scope.split(span, mark) for span in spans]
-    rolled = _summed(UsageRollup.objects.all(), [[scope.rolled & _hour_in(part.hours)] for part in parts])
-    rows = _summed(
-        UsageRecord.objects.all(), [[scope.rows & created_in(edge) for edge in part.edges] for part in parts]
-    )
+    rolled = _rolled_charges(scope, [part.hours for part in parts])
+    rows = _row_charges(scope, [part.edges for part in parts])
     return [NanoUSD(left + right) for left, right in zip(rolled, rows, strict=True)]
 
 
-def _summed(source: QuerySet[Any], conditions: Sequence[Sequence[Q]]) -> list[int]:
-    """The charges of the rows that meet any of the conditions, one sum for each list of them."""
-    wanted = [reduce(or_, alternatives, Q(pk__in=[])) for alternatives in conditions]
-    sums = {f"sum_{position}": Sum("charge", filter=each) for position, each in enumerate(wanted)}
-    found = source.filter(reduce(or_, wanted)).aggregate(**sums)
+def _rolled_charges(scope: Scope, hours: Sequence[Span]) -> list[int]:
+    reach = Span(min(span.start for span in hours), max(span.end for span in hours))
+    rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(reach))
+    return _charges_where(rolled, [_hour_in(span) for span in hours])
+
+
+def _row_charges(scope: Scope, edges: Sequence[Sequence[Span]]) -> list[int]:
+    reach = [scope.rows & created_in(edge) for edge in {edge for several in edges for edge in several}]
+    rows = UsageRecord.objects.filter(reduce(or_, reach)) if reach else UsageRecord.objects.none()
+    return _charges_where(rows, [reduce(or_, map(_made_in, several), Q(pk__in=[])) for several in edges])
+
+
+def _charges_where(source: QuerySet[Any], conditions: Sequence[Q]) -> list[int]:
+    sums = {f"sum_{position}": Sum("charge", filter=condition) for position, condition in enumerate(conditions)}
+    found = source.aggregate(**sums)
     return [int(found[name] or 0) for name in sums]
+
+
+def _made_in(span: Span) -> Q:
+    return Q(created_at__gte=span.start, created_at__lt=span.end)
 
 
 def _hour_in(span: Span) -> Q:
