@@ -7,13 +7,16 @@ marked `money` on SQLite without Redis, then all tests on PostgreSQL with Redis.
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client, override_settings
 from hypothesis import settings as hypothesis_settings
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import User
 from tests.factories import make_user
@@ -59,6 +62,32 @@ def django_db_modify_db_settings(
     database = django_settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """On SQLite a test database is emptied by DELETE (elsewhere by TRUNCATE), which append-only tables would refuse."""
+    with django_db_blocker.unblock():
+        for name in append_only_triggers("DELETE"):
+            run_sql(f"DROP TRIGGER {name}")
+
+
+@pytest.fixture
+def append_only_deletes(db: None) -> None:
+    """Have the triggers back that `django_db_setup` took away, for one test."""
+    for name, event in append_only_triggers("DELETE").items():
+        run_sql(f"CREATE TRIGGER {name} BEFORE {event} BEGIN SELECT RAISE(ABORT, 'append-only'); END")
+
+
+def append_only_triggers(verb: str) -> dict[str, str]:
+    """SQLite's triggers of one verb, by name; none on another database."""
+    triggers = import_module("billing.migrations.0002_append_only").SQLITE if connection.vendor == "sqlite" else {}
+    return {name: event for name, event in triggers.items() if event.startswith(verb)}
+
+
+def run_sql(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 @pytest.fixture(scope="session", autouse=True)
