@@ -14,6 +14,7 @@ from django.conf import settings
 
 from relay import runtime
 from relay.asgi import RelayHandler
+from relay.drain import drain_on_signals
 
 relay = RelayHandler()
 
@@ -38,16 +39,18 @@ def _is_relay_path(path: str) -> bool:
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     """Start the relay's runtime before the first request, stop it after the last."""
+    undo: Callable[[], None] = lambda: None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
             try:
-                await runtime.start()
+                undo = drain_on_signals(await runtime.start())
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": repr(error)})
                 raise
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            undo()
             await runtime.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

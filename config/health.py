@@ -3,6 +3,8 @@
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from relay import runtime
+
 
 def alive(request: HttpRequest) -> JsonResponse:
     """The process answers."""
@@ -10,7 +12,9 @@ def alive(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """The process can do its work: the database answers."""
+    """The process can take work: it is not about to stop, and the database answers."""
+    if runtime.is_draining():
+        return JsonResponse({"status": "stopping"}, status=503)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

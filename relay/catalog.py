@@ -9,7 +9,6 @@ from relay.routing import RoutingTable, Target
 from relay.services import open_secret
 from tokens.models import Group
 
-
 logger = logging.getLogger("tollbooth.relay")
 
 

@@ -17,7 +17,7 @@ from billing.holds import Hold, Settlement, charge_within
 from billing.models import UsageRecord
 from billing.pricing import Quote, Usage, upper_bound
 from billing.usage import Reported, estimate_text, from_openai, prompt_estimate
-from config.kernel.errors import DomainError, NotFound, PermissionRefused, UpstreamFailed, UpstreamTimedOut
+from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.chat import ChatRequest
@@ -66,6 +66,8 @@ class Exchange:
         self._meter = Meter(show_usage=request.wants_usage)
         self._settlement: asyncio.Task[bool] | None = None
         self._caller_left = False
+        self._interrupted = False
+        self._opened: AnswerStream | None = None
         self._route: Route
         self._hold: Hold
 
@@ -101,7 +103,7 @@ class Exchange:
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Open a stream and return its pieces. Raises DomainError when every attempt failed before the first event."""
-        opened = await self._run(self._open_stream)
+        opened = self._opened = await self._run(self._open_stream)
         self._first_byte_ms = self._elapsed_ms()
         return self._pump(opened)
 
@@ -115,6 +117,14 @@ class Exchange:
         if self._settlement is None and self.id in self._runtime.active:
             status = 200 if self._first_byte_ms is not None else CLIENT_CLOSED
             self._start_settlement(self._account_stream(reason, http_status=status))
+
+    def interrupt(self) -> None:
+        """End this exchange because the process stops: a stream with an error event, anything else unanswered."""
+        self._interrupted = True
+        if self._opened is not None:
+            self._opened.response.close()  # wakes the pump, which tells the caller and settles
+        else:
+            self.abandon(EndReason.SHUTDOWN)
 
     async def _place_hold(self) -> None:
         await self._runtime.writer.place_hold(self._hold)
@@ -229,9 +239,16 @@ class Exchange:
         if error is None and is_complete:
             await self._settle(self._account_stream(EndReason.COMPLETED, http_status=200))
             return sse.DONE_EVENT
-        broken = error or UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
-        await self._settle(self._account_stream(_reason_of(error), http_status=200, error_code=broken.code))
+        broken, reason = self._break(error)
+        await self._settle(self._account_stream(reason, http_status=200, error_code=broken.code))
         return sse.encode(error_bytes(broken))
+
+    def _break(self, error: DomainError | None) -> tuple[DomainError, EndReason]:
+        """What the caller is told of a stream that did not end well, and how the record calls it."""
+        if self._interrupted:
+            return Unavailable("The server is restarting. Please retry.", code="server_restarting"), EndReason.SHUTDOWN
+        early = UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
+        return error or early, _reason_of(error)
 
     def _renamed(self, piece: bytes) -> bytes:
         """The model's public name where the upstream calls it something else."""

@@ -30,9 +30,7 @@ class Channel(models.Model):
     priority = models.IntegerField(_("priority"), default=0, help_text=_("Higher is tried first."))
     weight = models.PositiveIntegerField(_("weight"), default=1, validators=[MinValueValidator(1)])
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ENABLED)
-    is_sandbox = models.BooleanField(
-        _("sandbox"), default=False, help_text=_("Made-up answers, for trials.")
-    )
+    is_sandbox = models.BooleanField(_("sandbox"), default=False, help_text=_("Made-up answers, for trials."))
     tested_at = models.DateTimeField(_("last test"), null=True, blank=True, editable=False)
     test_ok = models.BooleanField(_("last test passed"), null=True, editable=False)
     test_ms = models.PositiveIntegerField(_("last test, ms"), null=True, blank=True, editable=False)

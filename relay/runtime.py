@@ -43,6 +43,7 @@ class Runtime:
         self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
         self._kept: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self.is_draining = False
 
     async def start(self) -> None:
         """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
@@ -51,6 +52,17 @@ class Runtime:
             asyncio.create_task(self._repeat(REFRESH_SECONDS, lambda: self.read(self._refresh))),
             asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self._beat)),
         ]
+
+    def drain(self) -> None:
+        """Stop being ready; what still runs after the grace period is ended with an error and settled."""
+        if not self.is_draining:
+            self.is_draining = True
+            self._loops.append(asyncio.create_task(self._end_after_grace()))
+
+    async def _end_after_grace(self) -> None:
+        await asyncio.sleep(settings.RELAY_DRAIN_SECONDS)
+        for exchange in list(self.active.values()):
+            exchange.interrupt()
 
     async def stop(self) -> None:
         """Settle what still runs, wait for every settlement, let go of sockets, threads and connections."""
@@ -122,12 +134,18 @@ def current() -> Runtime:
     return _current
 
 
-async def start() -> None:
+def is_draining() -> bool:
+    """Whether this process is about to stop; false where no relay was started."""
+    return _current is not None and _current.is_draining
+
+
+async def start() -> Runtime:
     """Start this process's runtime."""
     global _current
     runtime = Runtime()
     await runtime.start()
     _current = runtime
+    return runtime
 
 
 async def stop() -> None:

@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import uvicorn
+from django.db import connection
 
 
 @contextmanager
@@ -12,7 +13,12 @@ def serving(application, *, lifespan="on"):
     """Serve an ASGI application from a thread; yields its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        application, lifespan=lifespan, log_level="error", access_log=False, proxy_headers=False, timeout_graceful_shutdown=5
+        application,
+        lifespan=lifespan,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -31,3 +37,12 @@ def _wait_until_started(server, thread):
         if not thread.is_alive():
             raise RuntimeError("the server did not start")
         thread.join(timeout=0.01)
+
+
+def database_url():
+    """Where another process finds the test database."""
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    host = str(values["HOST"]).replace("/", "%2F")
+    return f"postgres://{values['USER']}:{values['PASSWORD']}@{host}:{values['PORT']}/{values['NAME']}"

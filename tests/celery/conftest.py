@@ -13,7 +13,7 @@ from kombu import Connection
 
 from config.celery import QUEUES
 from config.serving.programs import programs
-from tests.relay.test_crash import database_url
+from tests.live import database_url
 
 PATIENCE_SECONDS = 60
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 import requests
 
-from tests.relay.test_crash import database_url
+from tests.live import database_url
 from tests.serve.conftest import unused_port
 from tests.serve.processes import command_of, wait_until
 
