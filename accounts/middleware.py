@@ -32,7 +32,7 @@ def preferences(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
 def _use_language(request: HttpRequest, language: str) -> None:
     if language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         translation.activate(language)
-        request.LANGUAGE_CODE = translation.get_language()  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = translation.get_language()
 
 
 def _use_time_zone(name: str) -> None:

@@ -30,7 +30,7 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
         raise ImmutableRow(self.model.__name__)
 
 
-class PriceField(models.BigIntegerField):
+class PriceField(models.BigIntegerField):  # type: ignore[type-arg] # not subscriptable at run time
     """Nano-dollars per million tokens (or per call); $2.50 per million is 2500000000."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,12 +77,12 @@ class ModelPrice(models.Model):
     @property
     def prices(self) -> Prices:
         """The numbers alone, as the pure arithmetic takes them."""
-        return Prices(
+        return Prices.of(
             input=self.input,
             output=self.output,
-            cache_read=self.input if self.cache_read is None else self.cache_read,
-            cache_write=self.input if self.cache_write is None else self.cache_write,
-            reasoning=self.output if self.reasoning is None else self.reasoning,
+            cache_read=self.cache_read,
+            cache_write=self.cache_write,
+            reasoning=self.reasoning,
             per_call=self.per_call,
         )
 
@@ -237,7 +237,7 @@ class UsageRecord(models.Model):
     @property
     def quote(self) -> Quote:
         """The frozen terms of this request, rebuilt from the row alone."""
-        return Quote(price_id=self.price_id, prices=Prices(**self.prices), ratio_ppm=self.ratio_ppm)
+        return Quote(price_id=self.price_id, prices=Prices.from_dict(self.prices), ratio_ppm=self.ratio_ppm)
 
     @property
     def usage(self) -> Usage:

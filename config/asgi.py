@@ -1,7 +1,7 @@
 """The ASGI application: relay paths to the relay's lean handler, everything else to Django's own."""
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -18,12 +18,12 @@ from relay.drain import drain_on_signals
 
 relay = RelayHandler()
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 
-async def application(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Dispatch one connection by its type and path."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
@@ -39,18 +39,14 @@ def _is_relay_path(path: str) -> bool:
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     """Start the relay's runtime before the first request, stop it after the last."""
-    undo: Callable[[], None] = lambda: None
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            try:
-                undo = drain_on_signals(await runtime.start())
-            except Exception as error:
-                await send({"type": "lifespan.startup.failed", "message": repr(error)})
-                raise
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            undo()
-            await runtime.stop()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+    await receive()  # lifespan.startup
+    try:
+        listen_no_more = drain_on_signals(await runtime.start())
+    except Exception as error:
+        await send({"type": "lifespan.startup.failed", "message": repr(error)})
+        raise
+    await send({"type": "lifespan.startup.complete"})
+    await receive()  # lifespan.shutdown
+    listen_no_more()
+    await runtime.stop()
+    await send({"type": "lifespan.shutdown.complete"})

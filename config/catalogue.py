@@ -1,4 +1,4 @@
-"""The message catalogue: found in templates and Python, kept in `locale/`, compiled. Babel does it all; no gettext tools.
+"""The message catalogue: found in templates and Python, kept in `locale/`, compiled by Babel alone.
 
 For developers and tests only: Babel is not installed where the product merely runs.
 """

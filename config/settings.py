@@ -1,4 +1,4 @@
-"""Every setting of the product, from the environment or `.env`; with neither, a working demo on SQLite without Redis."""
+"""Every setting of the product, from the environment or `.env`; with neither, a demo on SQLite without Redis."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -58,7 +58,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "config.static_files.StaticFiles",
-    "django.middleware.gzip.GZipMiddleware",  # pads at random against BREACH; leaves event streams alone if they say `identity`
+    "django.middleware.gzip.GZipMiddleware",  # pads at random against BREACH
     "config.middleware.request_id",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

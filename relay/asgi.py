@@ -6,7 +6,7 @@ resolves the same URLs and calls the same views without either, so nothing on th
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -22,9 +22,9 @@ from relay.errors import error_response
 
 logger = logging.getLogger("tollbooth.relay")
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 
 class EventStream(HttpResponseBase):
@@ -37,7 +37,12 @@ class EventStream(HttpResponseBase):
         self.pieces = pieces
         self.headers["Cache-Control"] = "no-cache"
         self.headers["X-Accel-Buffering"] = "no"
-        self._resource_closers.append(on_close)
+        self._on_close = on_close
+
+    def close(self) -> None:
+        """Called when the answer is over, however it ended."""
+        super().close()
+        self._on_close()
 
 
 class ClientGone(Exception):
@@ -61,14 +66,14 @@ class RelayHandler(BaseHandler):
             chain = import_string(path)(chain)
         self._middleware_chain = chain
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, BytesIO())
         try:
             request._body = await read_body(receive, limit=settings.RELAY_MAX_BODY_BYTES)
         except ClientGone:
             return
         except TooLarge as error:
-            request.too_large = error
+            request.too_large = error  # type: ignore[attr-defined] # told by the view chain, which makes it an answer
         await until_client_leaves(self._respond(request, send), receive)
 
     async def _respond(self, request: ASGIRequest, send: Send) -> None:
@@ -83,7 +88,7 @@ class RelayHandler(BaseHandler):
         if refused is not None:
             return error_response(refused)
         try:
-            response: HttpResponseBase = await self._get_response_async(request)
+            response: HttpResponseBase = await self._get_response_async(request)  # type: ignore[attr-defined]
         except Exception:
             logger.exception("unhandled error before a view of the relay")
             return HttpResponse(

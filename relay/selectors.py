@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.models import ModelPrice
 from billing.pricing import Charge, Prices, Quote, Usage, charge
-from config.kernel.money import PPM, ceil_div
+from config.kernel.money import PPM
 from relay.models import Channel, ChannelModel
 from relay.providers import label_of
 from tokens.models import Group
@@ -51,8 +51,7 @@ class Offer:
     @property
     def prices(self) -> Prices:
         """List prices times the group's ratio, in nano-dollars, rounded up: charges round once, at their total."""
-        ratio = self.group.ratio_ppm
-        return Prices(**{name: ceil_div(nano * ratio, PPM) for name, nano in self.list_prices.as_dict().items()})
+        return self.list_prices.times(self.group.ratio_ppm)
 
     @property
     def sample(self) -> Charge:

@@ -46,7 +46,8 @@ def site(transactional_db, sandbox, settings):  # noqa: F811
     """Base URL of the product with one priced sandbox channel."""
     settings.SECURE_COOKIES = False
     make_price("sandbox-mini", input="1", output="2")
-    make_channel(sandbox, models=["sandbox-mini"], groups=[make_group("default", is_default=True, description="Default")])
+    group = make_group("default", is_default=True, description="Default")
+    make_channel(sandbox, models=["sandbox-mini"], groups=[group])
     from config.asgi import application
 
     with serving(application) as url:

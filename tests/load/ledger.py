@@ -11,9 +11,12 @@ import asyncio
 import os
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import django
 import psycopg
@@ -78,7 +81,7 @@ def _run(options: argparse.Namespace) -> None:
     print(f"books exact after {_count()} requests on {connection.vendor}")
 
 
-def _make_holds(accounts: int) -> list:
+def _make_holds(accounts: int) -> list[Any]:
     from tests.factories import make_hold, make_price, make_token, make_user
 
     price = make_price()
@@ -86,7 +89,7 @@ def _make_holds(accounts: int) -> list:
     return [make_hold(make_token(user), price=price, amount="0.01") for user in users for _ in range(2)]
 
 
-async def _grouped(holds: list, callers: int, seconds: float) -> int:
+async def _grouped(holds: list[Any], callers: int, seconds: float) -> int:
     from billing.writer import LedgerWriter
 
     writer = LedgerWriter()
@@ -95,13 +98,8 @@ async def _grouped(holds: list, callers: int, seconds: float) -> int:
     return done
 
 
-async def _single(holds: list, callers: int, seconds: float) -> int:
+async def _single(holds: list[Any], callers: int, seconds: float) -> int:
     """The same SQL, but each hold and each settlement in a transaction of its own, from as many threads."""
-    from concurrent.futures import ThreadPoolExecutor
-    from threading import Barrier
-
-    from django.db import connections
-
     from billing.lots import place_hold, settle
 
     threads = min(callers, 32)
@@ -113,22 +111,28 @@ async def _single(holds: list, callers: int, seconds: float) -> int:
 
         done = await _callers(holds, callers, seconds, in_thread(place_hold), in_thread(settle))
         everyone = Barrier(threads)
-        await asyncio.gather(
-            *(loop.run_in_executor(pool, lambda: (everyone.wait(), connections.close_all())) for _ in range(threads))
-        )
+        await asyncio.gather(*(loop.run_in_executor(pool, _close_own_connection, everyone) for _ in range(threads)))
     return done
 
 
-async def _callers(holds: list, callers: int, seconds: float, place, settle) -> int:
+def _close_own_connection(everyone: Barrier) -> None:
+    from django.db import connections
+
+    everyone.wait()  # so that no thread takes two of these
+    connections.close_all()
+
+
+async def _callers(holds: list[Any], callers: int, seconds: float, place, settle) -> int:
     deadline = time.perf_counter() + seconds
     return sum(await asyncio.gather(*(_caller(holds[n::callers], deadline, place, settle) for n in range(callers))))
 
 
-async def _caller(holds: list, deadline: float, place, settle) -> int:
+async def _caller(holds: list[Any], deadline: float, place, settle) -> int:
     from billing.holds import Settlement
     from billing.models import UsageRecord
     from billing.pricing import Usage
     from config.kernel.ids import uuid7
+    from config.kernel.money import NanoUSD
 
     done = 0
     while time.perf_counter() < deadline:
@@ -141,7 +145,7 @@ async def _caller(holds: list, deadline: float, place, settle) -> int:
                 end_reason=UsageRecord.EndReason.COMPLETED,
                 rule=UsageRecord.Rule.REPORTED,
                 usage=Usage(input=100, output=50),
-                charge=200_000,
+                charge=NanoUSD(200_000),
                 channel_id=1,
                 channel_name="load",
             )

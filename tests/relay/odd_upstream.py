@@ -13,7 +13,7 @@ class Answer:
 
     body: object = b""
     status: int = 200
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def raw(self):
@@ -24,9 +24,9 @@ class Answer:
 class OddUpstream:
     """Answers by path; what it has no answer for is a 404. `asked` holds (path, headers, JSON body)."""
 
-    answers: dict
+    answers: dict[str, object]
     base_url: str = ""
-    asked: list = field(default_factory=list)
+    asked: list[object] = field(default_factory=list)
 
     @property
     def keys(self):
