@@ -1,26 +1,115 @@
 """Charge arithmetic: usage × quote → charge. Pure integers; one rounding, up, at the total."""
 
-from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 from config.kernel.money import PPM, NanoUSD, ceil_div
 
 TOKENS_PER_PRICE = 1_000_000
+PROMPT_KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "audio_input", "image_input")
+COMPLETION_KINDS = ("output", "reasoning", "audio_output")
+KINDS = (*PROMPT_KINDS, *COMPLETION_KINDS)
+FALLBACKS = {
+    "cache_read": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",  # after cache_write, whose own fallback it takes over
+    "audio_input": "input",
+    "image_input": "input",
+    "reasoning": "output",
+    "audio_output": "output",
+}
+_ALWAYS_STORED = ("input", "output", "cache_read", "cache_write", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Nano-dollars per million tokens; `per_call` is nano-dollars a call."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Nano-dollars per million tokens of each kind. `cache_write` is the five-minute one."""
 
     input: int
     output: int
     cache_read: int
     cache_write: int
+    cache_write_1h: int
     reasoning: int
-    per_call: int = 0
+    audio_input: int
+    audio_output: int
+    image_input: int
 
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
+    @classmethod
+    def of(cls, **known: Any) -> Self:
+        """`input` and `output`, and what is known besides; a kind that is missing or None costs as its fallback."""
+        for kind, fallback in FALLBACKS.items():
+            if known.get(kind) is None:
+                known[kind] = known[fallback]
+        return cls(**known)
+
+    def rates_dict(self) -> dict[str, int]:
+        """What `of` needs to build the same again: later kinds only where they differ from their fallback."""
+        rates: dict[str, int] = {kind: getattr(self, kind) for kind in KINDS}
+        return {kind: nano for kind, nano in rates.items() if kind in _ALWAYS_STORED or nano != rates[FALLBACKS[kind]]}
+
+    @property
+    def dearest_input(self) -> int:
+        return max(
+            self.input, self.cache_read, self.cache_write, self.cache_write_1h, self.audio_input, self.image_input
+        )
+
+    @property
+    def dearest_output(self) -> int:
+        return max(self.output, self.reasoning, self.audio_output)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The rates of a whole request whose prompt has more than `above` tokens."""
+
+    above: int
+    rates: Rates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices(Rates):
+    """The rates of a short prompt, nano-dollars a call, and tiers of longer prompts by rising threshold."""
+
+    per_call: int = 0
+    tiers: tuple[Tier, ...] = ()
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """What `as_dict` made, now or before there were as many kinds of tokens."""
+        tiers = tuple(
+            Tier(tier["above"], Rates.of(**{kind: nano for kind, nano in tier.items() if kind != "above"}))
+            for tier in stored.get("tiers", ())
+        )
+        return cls.of(**{**stored, "tiers": tiers})
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values; `from_dict` reads them back."""
+        stored: dict[str, Any] = {**self.rates_dict(), "per_call": self.per_call}
+        if self.tiers:
+            stored["tiers"] = [{"above": tier.above, **tier.rates.rates_dict()} for tier in self.tiers]
+        return stored
+
+    def rates_for(self, prompt_tokens: int) -> Rates:
+        """The rates of a request with such a prompt."""
+        rates: Rates = self
+        for tier in self.tiers:
+            if prompt_tokens > tier.above:
+                rates = tier.rates
+        return rates
+
+    def times(self, ratio_ppm: int) -> "Prices":
+        """For display: each price times a ratio, rounded up. Charges round once, at their total."""
+        return Prices(
+            **_times(self, ratio_ppm),
+            per_call=ceil_div(self.per_call * ratio_ppm, PPM),
+            tiers=tuple(Tier(tier.above, Rates(**_times(tier.rates, ratio_ppm))) for tier in self.tiers),
+        )
+
+
+def _times(rates: Rates, ratio_ppm: int) -> dict[str, Any]:
+    return {kind: ceil_div(getattr(rates, kind) * ratio_ppm, PPM) for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +130,26 @@ class Usage:
     cache_write: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cache_write_1h: int | None = None
+    audio_input: int | None = None
+    image_input: int | None = None
+    audio_output: int | None = None
 
     @property
     def prompt_total(self) -> int:
-        return (self.input or 0) + (self.cache_read or 0) + (self.cache_write or 0)
+        """All of the prompt: what decides the tier."""
+        return (
+            (self.input or 0)
+            + (self.cache_read or 0)
+            + (self.cache_write or 0)
+            + (self.cache_write_1h or 0)
+            + (self.audio_input or 0)
+            + (self.image_input or 0)
+        )
 
     @property
     def completion_total(self) -> int:
-        return (self.output or 0) + (self.reasoning or 0)
+        return (self.output or 0) + (self.reasoning or 0) + (self.audio_output or 0)
 
 
 class Line(NamedTuple):
@@ -75,25 +176,22 @@ class Charge:
 
 
 def charge(usage: Usage, quote: Quote) -> Charge:
-    """Price a usage. Total: never negative, monotone in every count, rounded up once."""
-    prices = quote.prices
-    lines = (
-        Line("input", usage.input or 0, prices.input, TOKENS_PER_PRICE),
-        Line("cache_read", usage.cache_read or 0, prices.cache_read, TOKENS_PER_PRICE),
-        Line("cache_write", usage.cache_write or 0, prices.cache_write, TOKENS_PER_PRICE),
-        Line("output", usage.output or 0, prices.output, TOKENS_PER_PRICE),
-        Line("reasoning", usage.reasoning or 0, prices.reasoning, TOKENS_PER_PRICE),
-        Line("call", 1, prices.per_call, 1),
-    )
+    """Price a usage at the tier of its prompt. Never negative, rounded up once.
+
+    Monotone in every count as long as no tier undercuts a shorter one.
+    """
+    rates = quote.prices.rates_for(usage.prompt_total)
+    counts = [(kind, getattr(usage, kind)) for kind in KINDS]
+    lines = [Line(kind, count, getattr(rates, kind), TOKENS_PER_PRICE) for kind, count in counts if count]
+    lines.append(Line("call", 1, quote.prices.per_call, 1))
     exact = sum(line.exact for line in lines) * quote.ratio_ppm
     total = NanoUSD(ceil_div(exact, TOKENS_PER_PRICE * PPM))
-    return Charge(tuple(line for line in lines if line.count and line.unit_price), quote.ratio_ppm, total)
+    return Charge(tuple(line for line in lines if line.unit_price), quote.ratio_ppm, total)
 
 
 def upper_bound(*, prompt_tokens: int, completion_tokens: int, quote: Quote) -> NanoUSD:
-    """The most a call can cost: every prompt and answer token at the dearest price it could be given."""
+    """The most a call can cost: every token at the dearest price of its side, in the dearest tier within reach."""
     prices = quote.prices
-    dearest_in = max(prices.input, prices.cache_read, prices.cache_write)
-    dearest_out = max(prices.output, prices.reasoning)
-    exact = prompt_tokens * dearest_in + completion_tokens * dearest_out + prices.per_call * TOKENS_PER_PRICE
-    return NanoUSD(ceil_div(exact * quote.ratio_ppm, TOKENS_PER_PRICE * PPM))
+    reachable: list[Rates] = [prices, *(tier.rates for tier in prices.tiers if tier.above < prompt_tokens)]
+    tokens = max(prompt_tokens * r.dearest_input + completion_tokens * r.dearest_output for r in reachable)
+    return NanoUSD(ceil_div((tokens + prices.per_call * TOKENS_PER_PRICE) * quote.ratio_ppm, TOKENS_PER_PRICE * PPM))
