@@ -1,9 +1,14 @@
 """Background work of billing; `config/celery.py` says when."""
 
+import logging
+
 from celery import shared_task
 from django.utils import timezone
 
-from billing import lots, rollups
+from billing import lots, proof, rollups
+
+
+logger = logging.getLogger("tollbooth.ledger")
 
 
 @shared_task(name="billing.roll_up_usage")
@@ -16,3 +21,10 @@ def roll_up_usage() -> None:
 def sweep_open_usage() -> None:
     """Settle requests whose serving process died."""
     lots.sweep_expired()
+
+
+@shared_task(name="billing.check_books")
+def check_books() -> None:
+    """Prove the books and report what disagrees."""
+    for violation in proof.check_books():
+        logger.error("the books disagree: %s", violation)

@@ -73,6 +73,11 @@ app.conf.update(
             "options": {"queue": "money", "expires": 9},
         },
         "roll up finished hours": {"task": "billing.roll_up_usage", "schedule": 60.0, "options": {"expires": 59}},
+        "prove the books": {
+            "task": "billing.check_books",
+            "schedule": 3600.0,
+            "options": {"queue": "money", "expires": 3599},
+        },
     },
 )
 if IS_EMBEDDED:
