@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from billing.usage import Reported, character_kinds, estimate_tokens, from_openai
+from billing.usage import Reported, character_kinds, estimate_tokens, normalise
 from relay import sse
 
 UNREAD_LIMIT = 64 * 1024
@@ -59,7 +59,7 @@ class Meter:
             self.is_finished = True
         if chunk.get("usage") is not None:
             self.saw_usage = True
-            self.reported = from_openai(chunk["usage"]) or self.reported
+            self.reported = normalise(chunk["usage"]) or self.reported
             return bool(choices) or self._show_usage
         return True
 
