@@ -11,7 +11,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 
 from accounts.models import User
-from billing.models import ModelPrice, UsageRecord
+from billing.models import UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span, days_earlier, days_of, hours_of, last_days, last_hours
 from billing.totals import BY_HOUR, BY_MODEL, BY_TOKEN, Scope, Totals, by_day, charges, totals, totals_by
@@ -144,7 +144,7 @@ class FirstSteps:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Everything the page shows. `first_steps` is None once a call has succeeded; the samples call `sample_model`."""
+    """Everything the page shows. `first_steps` is None once a call has succeeded; `sample_model` is the one used most."""
 
     funds: Funds
     spend: Spend
@@ -167,12 +167,8 @@ def dashboard(user: User, *, period: Period, now: datetime, zone: tzinfo) -> Das
         top_keys=top_keys(user, span=period.span(now=now, zone=zone), mark=mark),
         recent=recent_requests(user),
         first_steps=first_steps(user),
-        sample_model=usage.models[0].name if usage.models else _any_model(),
+        sample_model=usage.models[0].name if usage.models else "",
     )
-
-
-def _any_model() -> str:
-    return ModelPrice.objects.order_by("model").values_list("model", flat=True).first() or "model"
 
 
 def spend_of(user: User, *, now: datetime, zone: tzinfo, mark: datetime | None) -> Spend:

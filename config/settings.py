@@ -160,7 +160,7 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = (
 )
 ACCOUNT_RATE_LIMITS = {"confirm_email": "3/10m/key"}  # codes mailed to one address
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SITE_NAME}: "  # subjects are rendered without the site's context
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True  # one address at a time; the old one stays until the new one is verified
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # mail to the owner when the password, the address or the second factor changes

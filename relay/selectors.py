@@ -16,6 +16,7 @@ from relay.models import Channel, ChannelModel
 from relay.providers import label_of
 from tokens.models import Group
 
+FAULT_DRILL = "fault drill"
 SAMPLE_USAGE = Usage(input=1_200, cache_read=800, output=450)
 
 
@@ -39,6 +40,11 @@ class Offer:
     def is_per_call(self) -> bool:
         """Priced by the call alone."""
         return bool(self.listed.per_call) and not (self.listed.input or self.listed.output)
+
+    @property
+    def is_fault_drill(self) -> bool:
+        """A sandbox model that misbehaves on purpose: for tests, not for sale."""
+        return FAULT_DRILL in self.listed.tags
 
     @property
     def is_list_price(self) -> bool:
@@ -109,7 +115,7 @@ def cheapest_input(offers: list[Offer]) -> int | None:
 def showcase(offers: list[Offer]) -> Offer | None:
     """The model that code samples call: priced by the token, good for most work, and cheap; never a fault drill."""
     by_token = [offer for offer in offers if offer.prices.input and offer.prices.output]
-    return min((offer for offer in by_token if "fault drill" not in offer.listed.tags), key=_fitness, default=None)
+    return min((offer for offer in by_token if not offer.is_fault_drill), key=_fitness, default=None)
 
 
 def _fitness(offer: Offer) -> tuple[bool, bool, int, str]:

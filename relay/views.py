@@ -15,7 +15,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What this site sells, in one screen."""
     groups = list(price_groups(request.user))
     chosen = _group_of(groups, "")
-    offers = callable_models(chosen, among=groups) if chosen else []
+    offers = _on_sale(chosen, groups)
     context = {
         "groups": groups,
         "model_count": len(offers),
@@ -30,7 +30,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     """The price list. Parameters: `group` (a code), `provider` (a code), `q` (part of a model's name)."""
     groups = list(price_groups(request.user))
     chosen = _group_of(groups, request.GET.get("group", ""))
-    offers = callable_models(chosen, among=groups) if chosen else []
+    offers = _on_sale(chosen, groups)
     query, provider = request.GET.get("q", "").strip(), request.GET.get("provider", "")
     context = {
         "groups": groups,
@@ -49,6 +49,12 @@ def _group_of(groups: list[Group], code: str) -> Group | None:
     automatic = [group for group in groups if group.is_auto]
     named = [group for group in groups if group.code == code]
     return next(iter(named + automatic + groups), None)
+
+
+def _on_sale(chosen: Group | None, groups: list[Group]) -> list[Offer]:
+    """What a visitor would buy. Fault drills can be called, but the price list does not boast of them."""
+    offers = callable_models(chosen, among=groups) if chosen else []
+    return [offer for offer in offers if not offer.is_fault_drill]
 
 
 def _matching(offers: Iterable[Offer], *, query: str, provider: str) -> list[Offer]:

@@ -22,6 +22,13 @@ def sample_model(token: Token) -> str:
 
 
 @register.simple_tag
+def model_for(user: User) -> str:
+    """A model that a new token of this user can call now; a placeholder where there is none."""
+    chosen = showcase([offer for group in groups_open_to(user) for offer in callable_models(group)])
+    return chosen.model if chosen else PLACEHOLDER
+
+
+@register.simple_tag
 def models_on_offer(user: User) -> list[str]:
     """Every model the user can call in any of their groups, by name."""
     groups = groups_open_to(user)
