@@ -53,9 +53,14 @@ class TokenInput(serializers.Serializer[Any]):
     expiresAt = serializers.DateTimeField(source="expires_at", required=False, allow_null=True)
     models = TextList(required=False)
     allowedIps = TextList(source="ips", required=False)
+    requestsPerMinute = WholeNumber(source="requests_per_minute", required=False, allow_null=True)
+    tokensPerMinute = WholeNumber(source="tokens_per_minute", required=False, allow_null=True)
+    concurrentRequests = WholeNumber(source="concurrent_requests", required=False, allow_null=True)
+    dailyCap = Quota(source="daily_cap", required=False, allow_null=True)
+    monthlyCap = Quota(source="monthly_cap", required=False, allow_null=True)
 
 
-_NAME_ON_THE_WIRE = {"name": "displayName", "expires_at": "expiresAt", "ips": "allowedIps"}
+_NAME_ON_THE_WIRE = {field.source or name: name for name, field in TokenInput().fields.items()}
 
 
 class TokenView(APIView):

@@ -30,6 +30,8 @@ QUOTA, USD = "quota", "usd"
 UNITS = [(QUOTA, _("quota")), (USD, "$")]
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 _FIELD_OF_TERM = {"quota": "amount"}
+LIMITS = ("requests_per_minute", "tokens_per_minute", "concurrent_requests")
+CAPS = ("daily_cap", "monthly_cap")
 
 
 class TokenForm(forms.Form):
@@ -59,6 +61,12 @@ class TokenForm(forms.Form):
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
     )
 
+    requests_per_minute = forms.IntegerField(label=_("Requests per minute"), required=False)
+    tokens_per_minute = forms.IntegerField(label=_("Tokens per minute"), required=False)
+    concurrent_requests = forms.IntegerField(label=_("Concurrent requests"), required=False)
+    daily_cap = forms.CharField(label=_("Dollars per day"), required=False, max_length=40)
+    monthly_cap = forms.CharField(label=_("Dollars per month"), required=False, max_length=40)
+
     def __init__(self, *args: Any, groups: list[Group], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.groups = {group.code: group for group in groups}
@@ -67,7 +75,10 @@ class TokenForm(forms.Form):
         assert isinstance(choice, forms.ChoiceField)
         choice.choices = [(code, code) for code in self.groups]
         self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
-        self.fields["amount"].widget.attrs.update(inputmode="decimal", autocomplete="off")
+        for name in ("amount", *CAPS):
+            self.fields[name].widget.attrs.update(inputmode="decimal", autocomplete="off")
+        for name in LIMITS:
+            self.fields[name].widget.attrs["min"] = 1
 
     def clean_group(self) -> Group:
         return self.groups[self.cleaned_data["group"]]
@@ -77,6 +88,12 @@ class TokenForm(forms.Form):
 
     def clean_ips(self) -> list[str]:
         return re.split(r"[\s,]+", self.cleaned_data["ips"])
+
+    def clean_daily_cap(self) -> int | None:
+        return _parse_cap(self.cleaned_data["daily_cap"])
+
+    def clean_monthly_cap(self) -> int | None:
+        return _parse_cap(self.cleaned_data["monthly_cap"])
 
     def clean(self) -> dict[str, Any]:
         """Fold the amount with its unit and switch, and the expiry with its date, into one value each."""
@@ -91,7 +108,7 @@ class TokenForm(forms.Form):
 
     def _judge(self) -> None:
         """Complain about these terms now, beside what is missing elsewhere; the service judges them all."""
-        fields = {"quota": "amount", "models": "models", "ips": "ips"}
+        fields = {"quota": "amount", **{term: term for term in ("models", "ips", *LIMITS, *CAPS)}}
         given = {term: self.cleaned_data[field] for term, field in fields.items() if field in self.cleaned_data}
         try:
             clean_terms(given)
@@ -126,6 +143,7 @@ class TokenForm(forms.Form):
             "expires_at": data["expires_at"],
             "models": data["models"],
             "ips": data["ips"],
+            **{term: data[term] for term in (*LIMITS, *CAPS)},
         }
 
     def submit(self, service: Callable[..., T]) -> T | None:
@@ -139,6 +157,11 @@ class TokenForm(forms.Form):
         except DomainError as error:
             self.add_error(None, error.message)
         return None
+
+    @property
+    def limit_fields(self) -> list[forms.BoundField]:
+        """The limits of speed and of spending, in the order they are shown."""
+        return [self[name] for name in (*LIMITS, *CAPS)]
 
     @property
     def chosen_group(self) -> str:
@@ -205,6 +228,17 @@ def parse_amount(text: str, *, unit: str) -> int:
         raise ValidationError(_("Write an amount like 500000 quota or $1.50.")) from None
 
 
+def _parse_cap(text: str) -> int | None:
+    try:
+        return parse_amount(text, unit=USD) if text.strip() else None
+    except ValidationError:
+        raise ValidationError(_("Write an amount of dollars like 1.50.")) from None
+
+
+def _cap_text(cap: int | None) -> str:
+    return "" if cap is None else format_usd(cap).removeprefix("$")
+
+
 def _initial(token: Token) -> dict[str, Any]:
     amount, unit = _amount_and_unit(token.quota)
     expires_at = token.expires_at and timezone.localtime(token.expires_at).replace(second=0, microsecond=0)
@@ -219,6 +253,8 @@ def _initial(token: Token) -> dict[str, Any]:
         "ips": "\n".join(token.ips_allowed),
         "expiry": DATE if expires_at else NEVER,
         "expires_at": expires_at,
+        **{name: getattr(token, name) for name in LIMITS},
+        **{name: _cap_text(getattr(token, name)) for name in CAPS},
     }
 
 

@@ -119,6 +119,15 @@ class Token(models.Model):
         _("addresses"), default=list, blank=True, help_text=_("Networks; empty: any address.")
     )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
+    concurrent_requests = models.PositiveIntegerField(_("concurrent requests"), null=True, blank=True)
+    daily_cap = models.BigIntegerField(_("daily cap in nano-dollars"), null=True, blank=True)
+    monthly_cap = models.BigIntegerField(_("monthly cap in nano-dollars"), null=True, blank=True)
+    # Charges and open holds of one UTC day and its month. The day never goes back, whatever a clock says.
+    day = models.DateField(null=True, editable=False)
+    day_spent = models.BigIntegerField(_("spent on that day, nano-dollars"), default=0, editable=False)
+    month_spent = models.BigIntegerField(_("spent in its month, nano-dollars"), default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -134,6 +143,9 @@ class Token(models.Model):
             models.CheckConstraint(condition=Q(used__gte=0, held__gte=0), name="token_counters_not_negative"),
             models.CheckConstraint(
                 condition=Q(quota=None) | Q(quota__gte=F("used") + F("held")), name="token_within_quota"
+            ),
+            models.CheckConstraint(
+                condition=Q(day_spent__gte=0, month_spent__gte=F("day_spent")), name="token_spending_not_negative"
             ),
         ]
 

@@ -1,8 +1,11 @@
 """Why a key may not be used, in the words its caller reads."""
 
+from datetime import date
+
 from django.conf import settings
 
 from config.kernel.errors import DomainError, InsufficientCredit, NotAuthenticated, PermissionRefused
+from config.kernel.money import format_usd
 
 
 def unknown() -> DomainError:
@@ -24,6 +27,15 @@ def exhausted() -> DomainError:
     """The key's own quota is used up or set aside for running calls."""
     return InsufficientCredit(
         f"This key's quota does not cover this request. Raise it at {settings.SITE_URL}/tokens",
+        code="key_quota_exhausted",
+    )
+
+
+def capped(*, period: str, cap: int, resets_on: date) -> DomainError:
+    """What the key may spend in a period ("daily" or "monthly") is spent or set aside for running calls."""
+    return InsufficientCredit(
+        f"This key's {period} cap of {format_usd(cap)} does not cover this request. It resets on {resets_on} at"
+        f" 00:00 UTC; raise it at {settings.SITE_URL}/tokens",
         code="key_quota_exhausted",
     )
 

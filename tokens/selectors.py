@@ -83,7 +83,7 @@ def default_group_of(user: User) -> Group | None:
 class TokenSnapshot:
     """A token as the relay needs it; `groups` are the codes it may run in, several only in the automatic group.
 
-    A hint: the hold re-checks status, expiry, quota and wallet in the database. Amounts are nano-dollars.
+    A hint: the hold re-checks status, expiry, quota, caps and wallet in the database. Amounts are nano-dollars.
     """
 
     id: int
@@ -99,6 +99,11 @@ class TokenSnapshot:
     quota: int | None
     used: int
     held: int
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_requests: int | None
+    daily_cap: int | None
+    monthly_cap: int | None
     models_allowed: frozenset[str]
     networks: tuple[Network, ...]
 
@@ -115,7 +120,10 @@ class TokenSnapshot:
         return None
 
 
-_PLAIN_COLUMNS = ("id", "public_id", "name", "user_id", "is_enabled", "expires_at", "quota", "used", "held")
+_PLAIN_COLUMNS = (
+    *("id", "public_id", "name", "user_id", "is_enabled", "expires_at", "quota", "used", "held"),
+    *("requests_per_minute", "tokens_per_minute", "concurrent_requests", "daily_cap", "monthly_cap"),
+)
 _OTHER_COLUMNS = ("deleted_at", "models_allowed", "ips_allowed", "user__is_active", "group__code", "group__is_auto")
 
 

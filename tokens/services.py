@@ -34,7 +34,17 @@ class IssuedToken:
     plain_key: str = field(repr=False)
 
 
-class TokenChanges(TypedDict, total=False):
+class TokenLimits(TypedDict, total=False):
+    """How fast a token may be used, and how much it may spend in a day and in a month (UTC). None: no limit."""
+
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    concurrent_requests: int | None
+    daily_cap: int | None
+    monthly_cap: int | None
+
+
+class TokenChanges(TokenLimits, total=False):
     """What an edit may change; what is not given stays. Amounts in nano-dollars, None for unlimited or never."""
 
     name: str
@@ -54,13 +64,22 @@ def issue_token(
     expires_at: datetime | None = None,
     models: Sequence[str] = (),
     ips: Sequence[str] = (),
+    **limits: Unpack[TokenLimits],
 ) -> IssuedToken:
     """Make one token, in the user's default group unless one is given.
 
     `quota` in nano-dollars (None: unlimited), `models` and `ips` empty for no restriction. Raises InvalidInput.
     """
     return issue_tokens(
-        user=user, name=name, count=1, group=group, quota=quota, expires_at=expires_at, models=models, ips=ips
+        user=user,
+        name=name,
+        count=1,
+        group=group,
+        quota=quota,
+        expires_at=expires_at,
+        models=models,
+        ips=ips,
+        **limits,
     )[0]
 
 
@@ -74,11 +93,11 @@ def issue_tokens(
     expires_at: datetime | None = None,
     models: Sequence[str] = (),
     ips: Sequence[str] = (),
+    **limits: Unpack[TokenLimits],
 ) -> list[IssuedToken]:
     """Make `count` tokens (1 to 50) of the same terms at once, named `name 1`, `name 2`, … when there are several."""
-    terms = clean_terms(
-        {"name": name, "count": count, "quota": quota, "expires_at": expires_at, "models": models, "ips": ips}
-    )
+    given = {"name": name, "count": count, "quota": quota, "expires_at": expires_at, "models": models, "ips": ips}
+    terms = clean_terms({**given, **limits})
     chosen = group or _default_group(user)
     _check_group(user.pk, chosen)
     names = _numbered(terms.pop("name"), terms.pop("count"))

@@ -20,6 +20,7 @@ MAX_MODELS = 100
 MAX_MODEL_NAME = 120
 MAX_NETWORKS = 50
 MAX_BATCH = 50
+MAX_LIMIT = 1_000_000_000
 FARTHEST_EXPIRY = timedelta(days=36_525)
 
 Network = IPv4Network | IPv6Network
@@ -53,6 +54,20 @@ def clean_quota(value: int | None) -> int | None:
     """Nano-dollars from 0 up, or None for unlimited."""
     if value is not None and not 0 <= value <= MAX_NANO:
         raise Unacceptable(_("A quota is an amount from zero up to nine billion dollars."))
+    return value
+
+
+def clean_limit(value: int | None) -> int | None:
+    """How many requests or tokens at most, or None for no limit."""
+    if value is not None and not 1 <= value <= MAX_LIMIT:
+        raise Unacceptable(_("A limit is a number from 1 to a billion."))
+    return value
+
+
+def clean_cap(value: int | None) -> int | None:
+    """Nano-dollars above 0, or None for no cap."""
+    if value is not None and not 1 <= value <= MAX_NANO:
+        raise Unacceptable(_("A cap is an amount above zero, up to nine billion dollars."))
     return value
 
 
@@ -94,6 +109,11 @@ _CLEANERS: dict[str, Callable[[Any], Any]] = {
     "expires_at": clean_expiry,
     "models": clean_models,
     "ips": clean_ips,
+    "requests_per_minute": clean_limit,
+    "tokens_per_minute": clean_limit,
+    "concurrent_requests": clean_limit,
+    "daily_cap": clean_cap,
+    "monthly_cap": clean_cap,
 }
 
 
