@@ -25,9 +25,19 @@ from accounts.admin import UserAdmin
 from accounts.models import User
 from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, short_time, usd_column
 from billing.adjustment import AdjustmentForm, adjust_wallet
-from billing.dollars import DollarsField
-from billing.models import MAX_PRICE, LedgerEntry, ModelPrice, PriceField, UsageRecord, UsageRollup, Wallet
+from billing.dollars import TiersField, price_field
+from billing.models import (
+    LedgerEntry,
+    ModelPrice,
+    PriceField,
+    PriceOverride,
+    UsageRecord,
+    UsageRollup,
+    Wallet,
+)
 from billing.price_versions import next_version, version_in_force
+from billing.pricing import KINDS
+from billing.tiers import format_tiers
 from config.kernel.errors import InsufficientCredit
 from config.kernel.ids import first_uuid7_of
 from config.kernel.money import format_ratio, format_usd
@@ -51,6 +61,19 @@ class TagsField(forms.CharField):
         return [word.strip() for word in super().clean(value).split(",") if word.strip()]
 
 
+class DollarPrices(StaffAdmin):
+    """Prices are typed in dollars, tiers in lines."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, PriceField):
+            return price_field(db_field)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "tiers":
+            hint = _("A line for each: 200000: input=2.50, output=15, cache_read=0.25 prices the whole call above it.")
+            return TiersField(label=capfirst(db_field.verbose_name), required=False, help_text=hint)
+        return field
+
+
 class ModelPriceForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """A version that begins before the one in force would be history that never was."""
@@ -63,7 +86,7 @@ class ModelPriceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ModelPrice)
-class ModelPriceAdmin(StaffAdmin):
+class ModelPriceAdmin(DollarPrices):
     """Versions: a row that was ever in force stays as it is, a new one takes over from its date."""
 
     list_display = ("model", "provider", "input_usd", "cached_usd", "output_usd", "call_usd", "effective_from", "state")
@@ -79,10 +102,20 @@ class ModelPriceAdmin(StaffAdmin):
     cache_write_usd = usd_column("cache_write", _("cache write / 1M"))
     output_usd = usd_column("output", _("output / 1M"))
     reasoning_usd = usd_column("reasoning", _("reasoning / 1M"))
+    write_1h_usd = usd_column("cache_write_1h", _("cache write for 1 h / 1M"))
+    audio_in_usd = usd_column("audio_input", _("audio input / 1M"))
+    audio_out_usd = usd_column("audio_output", _("audio output / 1M"))
+    image_in_usd = usd_column("image_input", _("image input / 1M"))
     call_usd = usd_column("per_call", _("per call"))
-    ABOUT = ("model", "provider", "effective_from", "max_output_tokens")
-    TYPED = ("input", "cache_read", "cache_write", "output", "reasoning", "per_call")
-    SHOWN = ("input_usd", "cached_usd", "cache_write_usd", "output_usd", "reasoning_usd", "call_usd")
+    ABOUT = ("model", "provider", "effective_from", "max_output_tokens", "display_currency")
+    TYPED = (
+        "input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning",
+        "audio_input", "audio_output", "image_input", "per_call", "tiers",
+    )  # fmt: skip
+    SHOWN = (
+        "input_usd", "cached_usd", "cache_write_usd", "write_1h_usd", "output_usd", "reasoning_usd",
+        "audio_in_usd", "audio_out_usd", "image_in_usd", "call_usd", "tiers_list",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelPrice]:
         newer = ModelPrice.objects.filter(
@@ -102,6 +135,10 @@ class ModelPriceAdmin(StaffAdmin):
     def tags_list(self, price: ModelPrice) -> str:
         return ", ".join(price.tags) or "–"
 
+    @admin.display(description=_("long prompts"))
+    def tiers_list(self, price: ModelPrice) -> str:
+        return format_tiers(price.tiers) or "–"
+
     @display(description=_("state"), label={IN_FORCE: "success", SCHEDULED: "info", REPLACED: None})
     def state(self, price: ModelPrice) -> Promise:
         if price.effective_from > timezone.now():
@@ -117,13 +154,6 @@ class ModelPriceAdmin(StaffAdmin):
         return is_future and super().has_delete_permission(request, obj)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if isinstance(db_field, PriceField):
-            return DollarsField(
-                label=capfirst(db_field.verbose_name),
-                help_text=db_field.help_text,
-                required=not db_field.null,
-                most=MAX_PRICE,
-            )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "tags":
             return TagsField(label=capfirst(db_field.verbose_name), required=False, help_text=_("Separated by commas."))
@@ -144,6 +174,31 @@ class ModelPriceAdmin(StaffAdmin):
     @action(description=_("New version"), icon="add", variant=PRIMARY, permissions=["version"])
     def new_version(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(reverse("admin:billing_modelprice_add") + f"?from={int(object_id)}")
+
+
+@admin.register(PriceOverride)
+class PriceOverrideAdmin(DollarPrices):
+    """What one customer pays instead of the list price, or instead of a group's ratio, from the next call on."""
+
+    list_display = ("user", "model_label", "group", "ratio_label", "input_usd", "output_usd")
+    list_select_related = ("user", "group")
+    search_fields = ("user__email", "model")
+    autocomplete_fields = ("user",)
+    input_usd = usd_column("input", _("input / 1M"))
+    output_usd = usd_column("output", _("output / 1M"))
+    fieldsets = (
+        (None, {"fields": ("user",)}),
+        (_("A price for a model"), {"fields": ("model", *ModelPriceAdmin.TYPED)}),
+        (_("Or a ratio for a group"), {"fields": ("group", "ratio_ppm")}),
+    )
+
+    @admin.display(description=_("model"), ordering="model")
+    def model_label(self, override: PriceOverride) -> str:
+        return override.model or "–"
+
+    @admin.display(description=_("group ratio"), ordering="ratio_ppm")
+    def ratio_label(self, override: PriceOverride) -> str:
+        return "–" if override.ratio_ppm is None else format_ratio(override.ratio_ppm)
 
 
 # ── Wallets ──────────────────────────────────────────────────────────────────
@@ -300,27 +355,26 @@ class UsageRecordAdmin(EndlessAdmin):
     search_help_text = _("Request id or e-mail")
     charge_usd = usd_column("charge", _("charge"))
     hold_usd = usd_column("hold", _("hold"))
+    cost_usd = usd_column("cost", _("cost"))
+    RARE = ("cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "image_input_tokens")
     fieldsets = (
         (None, {"fields": ("id", "created_at", "settled_at", "lease_until", "status_label", "end_reason", "rule")}),
         (_("Call"), {"fields": ("user", "token_name", "group", "endpoint", "model", "is_stream")}),
-        (_("Charge"), {"fields": ("charge_usd", "hold_usd", "terms", "is_suspect")}),
-        (
-            _("Tokens"),
-            {
-                "fields": (
-                    "input_tokens",
-                    "cache_read_tokens",
-                    "cache_write_tokens",
-                    "output_tokens",
-                    "reasoning_tokens",
-                )
-            },
-        ),
+        (_("Charge"), {"fields": ("charge_usd", "hold_usd", "cost_usd", "terms", "is_suspect")}),
+        (_("Tokens"), {"fields": tuple(f"{kind}_tokens" for kind in KINDS)}),
         (
             _("Upstream"),
             {"fields": ("channel_name", "attempts", "http_status", "error_code", "first_byte_ms", "total_ms")},
         ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+        """Without the rarer kinds of tokens where nobody counted any."""
+        rare = [field for field in self.RARE if getattr(obj, field, None) is None]
+        return [
+            (title, {**options, "fields": tuple(field for field in options["fields"] if field not in rare)})
+            for title, options in self.fieldsets
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> tuple[str, ...]:
         return tuple(field for _title, options in self.fieldsets for field in options["fields"])
@@ -373,7 +427,9 @@ class UsageRecordAdmin(EndlessAdmin):
     @admin.display(description=_("terms"))
     def terms(self, record: UsageRecord) -> str:
         """The prices of its own row, per million tokens, and the ratio they were multiplied by."""
-        prices = " · ".join(f"{name} {format_usd(nano)}" for name, nano in record.prices.items() if nano)
+        quote = record.quote
+        rates = {**quote.prices.rates_for(record.usage.prompt_total).rates_dict(), "per_call": quote.prices.per_call}
+        prices = " · ".join(f"{name} {format_usd(nano)}" for name, nano in rates.items() if nano)
         return f"({prices or '$0.00'}) × {format_ratio(record.ratio_ppm)}"
 
 

@@ -1,12 +1,15 @@
-"""A form field for amounts: people type dollars, rows keep nano-dollars."""
+"""Form fields for amounts: people type dollars, rows keep nano-dollars."""
 
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import BigIntegerField
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from billing.tiers import MAX_PRICE, format_tiers, parse_tiers
 from config.kernel.money import NanoUSD, decimal_usd, format_usd, usd
 
 
@@ -40,3 +43,25 @@ class DollarsField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.prepare_value(initial), data)
+
+
+class TiersField(forms.CharField):
+    """What long prompts cost, a line for each threshold; cleans to what the row keeps."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_tiers(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[dict[str, int]]:
+        try:
+            return parse_tiers(super().clean(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+def price_field(column: "BigIntegerField[Any, Any]") -> DollarsField:
+    """The form field of a `PriceField`."""
+    return DollarsField(
+        label=capfirst(column.verbose_name), help_text=column.help_text, required=not column.null, most=MAX_PRICE
+    )

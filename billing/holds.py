@@ -8,8 +8,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from billing.models import UsageRecord
-from billing.pricing import Quote, Usage, charge
-from config.kernel.money import NanoUSD
+from billing.pricing import Prices, Quote, Usage, charge
+from config.kernel.money import PPM, NanoUSD
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Settlement:
     error_code: str = ""
     first_byte_ms: int | None = None
     total_ms: int | None = None
+    cost: NanoUSD | None = None  # what the channel takes from us for it, where we know its prices
 
     def __post_init__(self) -> None:
         if self.charge < 0:
@@ -64,6 +65,11 @@ class Settlement:
 def charge_within(usage: Usage, *, quote: Quote, hold: int) -> NanoUSD:
     """The charge of a usage, never more than was set aside for it."""
     return NanoUSD(min(charge(usage, quote).total, hold))
+
+
+def cost_of(usage: Usage, prices: Prices | None) -> NanoUSD | None:
+    """What the channel takes from us for a usage; None where its prices are not known."""
+    return None if prices is None else charge(usage, Quote(price_id=0, prices=prices, ratio_ppm=PPM)).total
 
 
 def expired_records(*, limit: int) -> Iterable[UsageRecord]:

@@ -1,11 +1,16 @@
 """Writes the price list: a change of price is a new version, and a version that was in force never changes."""
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
 
-from billing.models import ModelPrice
+from billing.models import OPTIONAL_PRICES, ModelPrice
 from config.kernel.errors import InvalidInput
 from config.kernel.money import NanoUSD
+
+CARRIED = (
+    "model", "provider", "tags", "input", "output", "per_call", "tiers", "max_output_tokens", "display_currency",
+    *OPTIONAL_PRICES,
+)  # fmt: skip
 
 
 def version_in_force(model: str) -> ModelPrice | None:
@@ -27,22 +32,19 @@ def set_price(*, model: str, provider: str, input: NanoUSD, output: NanoUSD, cac
     try:
         version.full_clean()
     except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages), param="price") from None
+        raise InvalidInput(_in_words(error), param="price") from None
     version.save()
     return True
 
 
+def _in_words(error: ValidationError) -> str:
+    """What is wrong with which field: `input: Ensure …`."""
+    wrong = error.message_dict.items()
+    return " ".join(
+        f"{field}: {' '.join(texts)}" if field != NON_FIELD_ERRORS else " ".join(texts) for field, texts in wrong
+    )
+
+
 def next_version(price: ModelPrice) -> ModelPrice:
     """An unsaved copy that would be in force from now."""
-    return ModelPrice(
-        model=price.model,
-        provider=price.provider,
-        tags=price.tags,
-        input=price.input,
-        output=price.output,
-        cache_read=price.cache_read,
-        cache_write=price.cache_write,
-        reasoning=price.reasoning,
-        per_call=price.per_call,
-        max_output_tokens=price.max_output_tokens,
-    )
+    return ModelPrice(**{name: getattr(price, name) for name in CARRIED})

@@ -2,12 +2,13 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
 
-from billing.models import ModelPrice
+from billing.models import ModelPrice, PriceOverride
 from billing.pricing import Prices
 
 
@@ -23,15 +24,25 @@ class PriceEntry:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Versions by model, oldest first."""
+    """Versions by model, oldest first; customers' own prices by (user, model) and ratios by user and group code."""
 
     versions: dict[str, tuple[PriceEntry, ...]]
+    own_prices: dict[tuple[int, str], Prices] = field(default_factory=dict)
+    own_ratios: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def price_of(self, model: str, *, at: datetime) -> PriceEntry | None:
         """The version in force at a moment; None for a model without a price, which cannot be called."""
         entries = self.versions.get(model, ())
         position = bisect_right(entries, at, key=lambda entry: entry.effective_from)
         return entries[position - 1] if position else None
+
+    def prices_for(self, user_id: int, model: str, entry: PriceEntry) -> Prices:
+        """What this customer pays before the ratio: a price of their own, or the list's."""
+        return self.own_prices.get((user_id, model), entry.prices)
+
+    def ratios_for(self, user_id: int) -> Mapping[str, int]:
+        """The groups whose ratio is this customer's own, by code, in parts per million."""
+        return self.own_ratios.get(user_id, {})
 
 
 def load_price_list() -> PriceList:
@@ -42,4 +53,16 @@ def load_price_list() -> PriceList:
         if row.effective_from <= now:
             versions[row.model].clear()
         versions[row.model].append(PriceEntry(row.pk, row.effective_from, row.prices, row.max_output_tokens))
-    return PriceList({model: tuple(entries) for model, entries in versions.items()})
+    own_prices, own_ratios = _overrides()
+    return PriceList({model: tuple(entries) for model, entries in versions.items()}, own_prices, own_ratios)
+
+
+def _overrides() -> tuple[dict[tuple[int, str], Prices], dict[int, dict[str, int]]]:
+    prices: dict[tuple[int, str], Prices] = {}
+    ratios: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for row in PriceOverride.objects.select_related("group"):
+        if row.group is None:
+            prices[row.user_id, row.model] = row.prices
+        elif row.ratio_ppm is not None:
+            ratios[row.user_id][row.group.code] = row.ratio_ppm
+    return prices, dict(ratios)

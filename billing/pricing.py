@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from config.kernel.money import PPM, NanoUSD, ceil_div
 
@@ -152,7 +152,8 @@ class Usage:
         return (self.output or 0) + (self.reasoning or 0) + (self.audio_output or 0)
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Line:
     """One line of a charge: `count` units at `unit_price` (per million tokens, or per call)."""
 
     kind: str

@@ -17,8 +17,12 @@ _LINE_NAMES = {
     "input": _("Input"),
     "cache_read": _("Cached input"),
     "cache_write": _("Cache write"),
+    "cache_write_1h": _("Cache write for 1 h"),
+    "audio_input": _("Audio input"),
+    "image_input": _("Image input"),
     "output": _("Output"),
     "reasoning": _("Reasoning"),
+    "audio_output": _("Audio output"),
     "call": _("Call"),
 }
 

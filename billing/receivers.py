@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from billing import trial
-from billing.models import ModelPrice, Wallet
+from billing.models import ModelPrice, PriceOverride, Wallet
 from tokens.config_version import bump
 
 
@@ -27,6 +27,7 @@ def welcome(email_address: EmailAddress, **_signal: Any) -> None:
 
 
 @receiver([post_save, post_delete], sender=ModelPrice)
+@receiver([post_save, post_delete], sender=PriceOverride)
 def count_change_of_prices(**_signal: Any) -> None:
     """Serving processes load the price list again when this number moves."""
     bump("prices")

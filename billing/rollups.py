@@ -12,6 +12,7 @@ from django.db.models import BigIntegerField, Count, DateTimeField, F, Q, Sum, V
 from django.db.models.functions import Coalesce
 
 from billing.models import RollupMark, UsageRecord, UsageRollup
+from billing.pricing import COMPLETION_KINDS, PROMPT_KINDS
 from billing.spans import HOUR, Span, floor_hour
 from config.kernel.ids import first_uuid7_of
 
@@ -29,9 +30,9 @@ def _sum(*columns: str) -> Sum:
 ROW_SUMS = {
     "sum_requests": Count("id"),
     "sum_succeeded": Count("id", filter=Q(status=UsageRecord.Status.SETTLED)),
-    "sum_input_tokens": _sum("input_tokens", "cache_read_tokens", "cache_write_tokens"),
+    "sum_input_tokens": _sum(*(f"{kind}_tokens" for kind in PROMPT_KINDS)),
     "sum_cached_tokens": _sum("cache_read_tokens"),
-    "sum_output_tokens": _sum("output_tokens", "reasoning_tokens"),
+    "sum_output_tokens": _sum(*(f"{kind}_tokens" for kind in COMPLETION_KINDS)),
     "sum_charge": Sum("charge"),
 }
 KEYS = ("user_id", "token_id", "model", "group", "channel_id")

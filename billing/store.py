@@ -66,6 +66,11 @@ def settlement_row(item: Settlement) -> tuple[Any, ...]:
         item.error_code,
         item.first_byte_ms,
         item.total_ms,
+        usage.cache_write_1h,
+        usage.audio_input,
+        usage.audio_output,
+        usage.image_input,
+        item.cost,
     )
 
 

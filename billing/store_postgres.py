@@ -22,14 +22,18 @@ UPDATE billing_usagerecord AS u SET
     output_tokens = d.output, reasoning_tokens = d.reasoning, is_suspect = d.is_suspect,
     channel_id = d.channel_id, channel_name = d.channel_name, attempts = d.attempts::jsonb,
     http_status = d.http_status, error_code = d.error_code,
-    first_byte_ms = d.first_byte_ms, total_ms = d.total_ms, settled_at = %s
+    first_byte_ms = d.first_byte_ms, total_ms = d.total_ms, cache_write_1h_tokens = d.cache_write_1h,
+    audio_input_tokens = d.audio_input, audio_output_tokens = d.audio_output, image_input_tokens = d.image_input,
+    cost = d.cost, settled_at = %s
 FROM unnest(
     %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bigint[],
     %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bool[],
-    %s::bigint[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::int[], %s::int[]
+    %s::bigint[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::int[], %s::int[],
+    %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]
 ) AS d(
     id, status, end_reason, rule, charge, input, cache_read, cache_write, output, reasoning, is_suspect,
-    channel_id, channel_name, attempts, http_status, error_code, first_byte_ms, total_ms
+    channel_id, channel_name, attempts, http_status, error_code, first_byte_ms, total_ms,
+    cache_write_1h, audio_input, audio_output, image_input, cost
 )
 WHERE u.id = d.id AND u.status = 'open'
 RETURNING u.id, u.user_id, u.token_id, u.hold

@@ -17,7 +17,8 @@ UPDATE billing_usagerecord SET
     status = ?2, end_reason = ?3, rule = ?4, charge = ?5, input_tokens = ?6, cache_read_tokens = ?7,
     cache_write_tokens = ?8, output_tokens = ?9, reasoning_tokens = ?10, is_suspect = ?11, channel_id = ?12,
     channel_name = ?13, attempts = ?14, http_status = ?15, error_code = ?16, first_byte_ms = ?17, total_ms = ?18,
-    settled_at = ?19
+    cache_write_1h_tokens = ?19, audio_input_tokens = ?20, audio_output_tokens = ?21, image_input_tokens = ?22,
+    cost = ?23, settled_at = ?24
 WHERE id = ?1 AND status = 'open'
 RETURNING user_id, token_id, hold
 """

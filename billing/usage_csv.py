@@ -18,6 +18,7 @@ COLUMNS = (
     "time", "request_id", "token", "model", "group", "group_ratio", "endpoint", "stream", "status", "end_reason",
     "http_status", "error_code", "first_byte_ms", "total_ms", "input_tokens", "cached_input_tokens",
     "cache_write_tokens", "output_tokens", "reasoning_tokens", "charge_usd",
+    "cache_write_1h_tokens", "audio_input_tokens", "image_input_tokens", "audio_output_tokens",
 )  # fmt: skip
 
 
@@ -68,4 +69,8 @@ def _row(record: UsageRecord, zone: tzinfo) -> tuple[object, ...]:
         record.output_tokens,
         record.reasoning_tokens,
         f"{Decimal(record.charge) / NANO_PER_USD:f}",
+        record.cache_write_1h_tokens,
+        record.audio_input_tokens,
+        record.image_input_tokens,
+        record.audio_output_tokens,
     )

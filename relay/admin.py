@@ -22,6 +22,8 @@ from unfold.widgets import (
 )
 
 from accounts.staff import StaffAdmin
+from billing.dollars import price_field
+from billing.models import PriceField
 from config.kernel.errors import InvalidInput
 from relay.base_url import clean_base_url
 from relay.models import Channel, ChannelModel
@@ -109,7 +111,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 class ChannelModelInline(TabularInline):
     model = ChannelModel
     extra = 0
-    fields = ("model", "upstream_model")
+    fields = ("model", "upstream_model", "cost_input", "cost_output", "cost_cache_read")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, PriceField):
+            return price_field(db_field)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(Channel)

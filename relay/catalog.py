@@ -47,6 +47,7 @@ def _offers_of(channel: Channel) -> dict[str, Target]:
             upstream_model=row.upstream_model or row.model,
             priority=channel.priority,
             weight=channel.weight,
+            cost=row.cost,
         )
         for row in channel.channel_models.all()
     }

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing.holds import Hold, Settlement, charge_within
+from billing.holds import Hold, Settlement, charge_within, cost_of
 from billing.models import UsageRecord
 from billing.pricing import Quote, Usage, upper_bound
-from billing.usage import Reported, estimate_text, from_openai, prompt_estimate
+from billing.usage import Reported, estimate_text, normalise, prompt_estimate
 from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
@@ -91,7 +91,7 @@ class Exchange:
         raw, answer = await self._run(self._read_whole)
         self._first_byte_ms = self._elapsed_ms()
         delivered = sum(map(estimate_text, delta_texts(answer)))
-        reported = from_openai(answer.get("usage"))
+        reported = normalise(answer.get("usage"))
         settlement = self._account(
             EndReason.COMPLETED,
             reported=reported,
@@ -138,18 +138,26 @@ class Exchange:
         model, caller = self._request.model, self._caller
         if caller.models_allowed and model not in caller.models_allowed:
             raise PermissionRefused(f"This key may not call {model}.", code="model_not_allowed", param="model")
-        return find_route(self._runtime.routing.value, model=model, groups=caller.groups, random=self._runtime.random)
+        return find_route(
+            self._runtime.routing.value,
+            model=model,
+            groups=caller.groups,
+            random=self._runtime.random,
+            own_ratios=self._runtime.prices.value.ratios_for(caller.user_id),
+        )
 
     def _quote(self) -> Hold:
         now = timezone.now()
-        entry = self._runtime.prices.value.price_of(self._request.model, at=now)
+        listed = self._runtime.prices.value
+        entry = listed.price_of(self._request.model, at=now)
         if entry is None:
             raise NotFound(
                 f"The model {self._request.model} has no price yet and cannot be called.",
                 code="model_not_found",
                 param="model",
             )
-        quote = Quote(price_id=entry.price_id, prices=entry.prices, ratio_ppm=self._route.ratio_ppm)
+        prices = listed.prices_for(self._caller.user_id, self._request.model, entry)
+        quote = Quote(price_id=entry.price_id, prices=prices, ratio_ppm=self._route.ratio_ppm)
         longest = (self._request.max_tokens or entry.max_output_tokens) * self._request.choices
         amount = upper_bound(prompt_tokens=self._request.prompt_bound, completion_tokens=longest, quote=quote)
         return Hold(
@@ -308,6 +316,7 @@ class Exchange:
             error_code=error_code,
             first_byte_ms=self._first_byte_ms,
             total_ms=self._elapsed_ms(),
+            cost=cost_of(usage, self._target.cost) if self._target else None,
         )
 
     def _rule_and_usage(self, reported: Reported | None, output_estimate: int) -> tuple[Rule, Usage]:

@@ -2,9 +2,12 @@
 
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import PriceField
+from billing.pricing import Prices
 from config.kernel.ids import opaque_id
 from tokens.models import Group
 
@@ -54,12 +57,34 @@ class ChannelModel(models.Model):
     upstream_model = models.CharField(
         _("name at the upstream"), max_length=120, blank=True, help_text=_("Empty: the same.")
     )
+    cost_input = PriceField(
+        _("cost of input / 1M tokens"), null=True, blank=True, help_text=_("What the upstream takes from you.")
+    )
+    cost_output = PriceField(_("cost of output / 1M tokens"), null=True, blank=True)
+    cost_cache_read = PriceField(
+        _("cost of cached input / 1M tokens"), null=True, blank=True, help_text=_("Empty: as input.")
+    )
 
     class Meta:
         verbose_name = _("channel model")
         verbose_name_plural = _("channel models")
         ordering = ["model"]
-        constraints = [models.UniqueConstraint(fields=["channel", "model"], name="channel_model_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "model"], name="channel_model_once"),
+            models.CheckConstraint(
+                condition=Q(cost_input=None, cost_output=None, cost_cache_read=None)
+                | Q(cost_input__gte=0, cost_output__gte=0) & (Q(cost_cache_read=None) | Q(cost_cache_read__gte=0)),
+                name="channel_model_cost",
+                violation_error_message=_("Give the costs of input and output both, or none."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.model
+
+    @property
+    def cost(self) -> Prices | None:
+        """What the upstream takes, None where nobody said."""
+        if self.cost_input is None or self.cost_output is None:
+            return None
+        return Prices.of(input=self.cost_input, output=self.cost_output, cache_read=self.cost_cache_read)

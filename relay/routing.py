@@ -1,10 +1,12 @@
 """Which channels may serve a model for a group, and in which order to try them. Pure: a table in, a route out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from random import Random
+from types import MappingProxyType
 
+from billing.pricing import Prices
 from config.kernel.errors import NotFound, Unavailable
 
 
@@ -20,6 +22,7 @@ class Target:
     upstream_model: str
     priority: int
     weight: int
+    cost: Prices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,24 @@ class Route:
     targets: tuple[Target, ...]
 
 
-def find_route(table: RoutingTable, *, model: str, groups: Iterable[str], random: Random) -> Route:
-    """The cheapest of `groups` that can serve the model.
+_NO_RATIOS: Mapping[str, int] = MappingProxyType({})
+
+
+def find_route(
+    table: RoutingTable,
+    *,
+    model: str,
+    groups: Iterable[str],
+    random: Random,
+    own_ratios: Mapping[str, int] = _NO_RATIOS,
+) -> Route:
+    """The cheapest of `groups` that can serve the model; `own_ratios` are the caller's own and go before the groups'.
 
     Raises NotFound when none of them serves it, Unavailable when one would but has no enabled channel.
     """
-    candidates = sorted((table.ratios[group], group) for group in groups if group in table.ratios)
+    candidates = sorted(
+        (own_ratios.get(group, table.ratios[group]), group) for group in groups if group in table.ratios
+    )
     for ratio_ppm, group in candidates:
         if targets := table.targets.get((group, model)):
             return Route(group, ratio_ppm, tuple(order(targets, random=random)))

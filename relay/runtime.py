@@ -38,7 +38,7 @@ class Runtime:
         self.writer = LedgerWriter()
         self.random = SystemRandom()
         self.active: dict[UUID, Exchange] = {}
-        self.prices = Snapshot(load_price_list, depends_on=("prices",))
+        self.prices = Snapshot(load_price_list, depends_on=("prices", "groups"))
         self.routing = Snapshot(load_routing_table, depends_on=("channels", "groups"))
         self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
         self._kept: set[asyncio.Task[Any]] = set()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from billing.models import ModelPrice, UsageRecord
-from billing.pricing import Quote, Usage, charge
+from billing.pricing import KINDS, Quote, Usage, charge
 from billing.totals import Totals
 from config.kernel.ids import uuid7_at
 from tests.factories import make_price
@@ -42,9 +42,8 @@ def build_record(token, *, at=NOW, model="test-model", usage=None, status=_STATU
         lease_until=at + timedelta(seconds=30),
     )
     if settled:
-        row.input_tokens, row.output_tokens = usage.input, usage.output
-        row.cache_read_tokens, row.cache_write_tokens = usage.cache_read, usage.cache_write
-        row.reasoning_tokens = usage.reasoning
+        for kind in KINDS:
+            setattr(row, f"{kind}_tokens", getattr(usage, kind))
         row.first_byte_ms, row.total_ms, row.http_status = 300, 1_200, 200
     for name, value in values.items():
         setattr(row, name, value)
@@ -72,13 +71,12 @@ def totals_of(rows):
 
 
 def _totals_of(row):
-    prompt = (row.input_tokens or 0) + (row.cache_read_tokens or 0) + (row.cache_write_tokens or 0)
     return Totals(
         requests=1,
         succeeded=int(row.status == _STATUSES.SETTLED),
-        input_tokens=prompt,
+        input_tokens=row.usage.prompt_total,
         cached_tokens=row.cache_read_tokens or 0,
-        output_tokens=(row.output_tokens or 0) + (row.reasoning_tokens or 0),
+        output_tokens=row.usage.completion_total,
         charge=row.charge,
         running=int(row.status == _STATUSES.OPEN),
     )
