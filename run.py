@@ -54,7 +54,7 @@ def serve(arguments: "list[str]") -> int:
 
 
 def test(arguments: "list[str]") -> int:
-    """all checks and tests; further arguments go to pytest; --only-tests leaves the checks out"""
+    """all checks and tests; further arguments go to pytest (-m soak: the long ones); --only-tests: no checks"""
     ensure(DEVELOPING)
     pytest_arguments = [argument for argument in arguments if argument != "--only-tests"]
     failed = run_checks() if pytest_arguments == arguments else []
