@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from billing.usage import count, prompt_bound
+from billing.usage import count, prompt_bound, prompt_estimate
 from config.kernel.errors import InvalidInput
 
 MAX_MODEL_LENGTH = 120
@@ -28,6 +28,10 @@ class ChatRequest:
     def prompt_bound(self) -> int:
         """No more prompt tokens than this."""
         return prompt_bound(self.payload)
+
+    def tokens_estimate(self) -> int:
+        """A fair guess of what the prompt and the longest answer asked for make together."""
+        return prompt_estimate(self.payload) + (self.max_tokens or 0) * self.choices
 
     def body_for(self, upstream_model: str) -> bytes:
         """The body to send upstream: the caller's own bytes unless the model's name or the metering needs a change."""

@@ -22,6 +22,7 @@ from config.kernel.money import NanoUSD
 from relay import sse
 from relay.chat import ChatRequest
 from relay.errors import error_bytes
+from relay.limits import Gate
 from relay.meter import Meter, delta_texts
 from relay.routing import Route, Target, find_route
 from relay.stream import AnswerStream, open_stream
@@ -52,13 +53,14 @@ class Exchange:
     """One request between a caller and the upstreams."""
 
     def __init__(
-        self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str
+        self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str, gate: Gate
     ) -> None:
         self.id = id
         self._runtime = runtime
         self._caller = caller
         self._request = request
         self._endpoint = endpoint
+        self._gate = gate
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
         self._attempts: list[dict[str, object]] = []
@@ -127,7 +129,12 @@ class Exchange:
             self.abandon(EndReason.SHUTDOWN)
 
     async def _place_hold(self) -> None:
-        await self._runtime.writer.place_hold(self._hold)
+        await self._gate.enter(self._request.tokens_estimate)
+        try:
+            await self._runtime.writer.place_hold(self._hold)
+        except Exception:
+            await self._gate.give_back()
+            raise
         self._runtime.active[self.id] = self
         if self._caller_left:
             self.abandon()
@@ -332,8 +339,14 @@ class Exchange:
 
     def _start_settlement(self, settlement: Settlement) -> "asyncio.Task[bool]":
         self._runtime.active.pop(self.id, None)
-        self._settlement = self._runtime.keep(self._runtime.writer.settle(settlement))
+        self._settlement = self._runtime.keep(self._finish(settlement))
         return self._settlement
+
+    async def _finish(self, settlement: Settlement) -> bool:
+        """Settle and leave the gate at once, so that the caller's next request finds both done."""
+        used = settlement.usage.prompt_total + settlement.usage.completion_total
+        is_settled, _ = await asyncio.gather(self._runtime.writer.settle(settlement), self._gate.leave(used))
+        return is_settled
 
     def _elapsed_ms(self) -> int:
         return int((time.monotonic() - self._started) * 1000)

@@ -9,7 +9,16 @@ from config.kernel.ids import uuid7
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 _CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "X-Request-Id, X-Tollbooth-Cost, Retry-After",
+    "Access-Control-Expose-Headers": ", ".join(
+        (
+            *("X-Request-Id", "X-Tollbooth-Cost", "Retry-After"),
+            *(
+                f"x-ratelimit-{what}-{unit}"
+                for unit in ("requests", "tokens")
+                for what in ("limit", "remaining", "reset")
+            ),
+        )
+    ),
 }
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",

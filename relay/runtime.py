@@ -19,6 +19,7 @@ from billing.writer import LedgerWriter
 from config.kernel.snapshot import Snapshot
 from relay.catalog import load_routing_table
 from relay.exchange import Exchange
+from relay.limits import Limiter
 from relay.upstream import new_client
 from tokens.config_version import current_versions
 
@@ -36,6 +37,7 @@ class Runtime:
     def __init__(self) -> None:
         self.client = new_client()
         self.writer = LedgerWriter()
+        self.limiter = Limiter(settings.REDIS_URL)
         self.random = SystemRandom()
         self.active: dict[UUID, Exchange] = {}
         self.prices = Snapshot(load_price_list, depends_on=("prices", "groups"))
@@ -51,6 +53,7 @@ class Runtime:
         self._loops = [
             asyncio.create_task(self._repeat(REFRESH_SECONDS, lambda: self.read(self._refresh))),
             asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self._beat)),
+            asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self.limiter.prolong)),
         ]
 
     def drain(self) -> None:
@@ -74,6 +77,7 @@ class Runtime:
             await asyncio.wait(self._kept, timeout=settings.RELAY_DRAIN_SECONDS)
         await self.client.close()
         await self.writer.close()
+        await self.limiter.close()
         everyone = Barrier(READER_THREADS)
         await asyncio.gather(*(self.read(_close_connections, everyone) for _ in range(READER_THREADS)))
         self._readers.shutdown(wait=True)

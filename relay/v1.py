@@ -16,6 +16,7 @@ from relay.authentication import KeyAuthentication
 from relay.chat import parse_chat_request
 from relay.errors import error_response
 from relay.exchange import Exchange
+from relay.limits import Gate
 from relay.runtime import current
 from tokens.selectors import TokenSnapshot
 
@@ -40,18 +41,27 @@ class RelayView(APIView):
 
     authentication_classes = (KeyAuthentication,)
     http_method_names = ("get", "post")
+    gate: Gate | None = None  # the caller's, once there is one
     view_is_async = True  # Django looks for handlers, and an unknown path has none
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        self.headers: dict[str, str] = {}
         try:
-            handler = getattr(self, (request.method or "").lower(), None)
-            if handler is None:
-                raise MethodNotAllowed(f"{request.method} is not allowed here.")
-            caller = await self.identify(request)
-            return await handler(request, caller, *args, **kwargs)  # type: ignore[no-any-return]
+            response: HttpResponseBase = await self.handle(request, *args, **kwargs)
         except Exception as error:
-            return self.handle_exception(error)
+            response = self.handle_exception(error)
+        if self.gate is not None:
+            for name, value in (await self.gate.headers()).items():
+                response.headers[name] = value
+        return response
+
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Identify the caller and call the method's handler."""
+        handler = getattr(self, (request.method or "").lower(), None)
+        if handler is None:
+            raise MethodNotAllowed(f"{request.method} is not allowed here.")
+        caller = await self.identify(request)
+        self.gate = Gate(current().limiter, caller, id=str(request.id))  # type: ignore[attr-defined]
+        return await handler(request, caller, *args, **kwargs)  # type: ignore[no-any-return]
 
     async def identify(self, request: HttpRequest) -> TokenSnapshot:
         """The caller's token, by the view's one authentication class."""
@@ -69,12 +79,14 @@ class ChatCompletions(RelayView):
     """`POST /v1/chat/completions`."""
 
     async def post(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponseBase:
+        assert self.gate is not None
         exchange = Exchange(
             id=request.id,  # type: ignore[attr-defined]
             runtime=current(),
             caller=caller,
             request=parse_chat_request(request.body),
             endpoint="chat.completions",
+            gate=self.gate,
         )
         await exchange.begin()
         return await (_streamed(exchange) if exchange.is_stream else _whole(exchange))
