@@ -144,7 +144,7 @@ class FirstSteps:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Everything the page shows. `first_steps` is None once a call has succeeded; `sample_model` is the one used most."""
+    """Everything the page shows. `first_steps` is None once a call has succeeded; `sample_model` was used most."""
 
     funds: Funds
     spend: Spend

@@ -10,158 +10,359 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tokens', '0001_initial'),
+        ("tokens", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RollupMark',
+            name="RollupMark",
             fields=[
-                ('name', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('rolled_until', models.DateTimeField()),
+                ("name", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("rolled_until", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='ModelPrice',
+            name="ModelPrice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.CharField(max_length=120, verbose_name='model')),
-                ('provider', models.CharField(blank=True, max_length=40, verbose_name='provider')),
-                ('tags', models.JSONField(blank=True, default=list, verbose_name='capabilities')),
-                ('input', billing.models.PriceField(default=0, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='input / 1M tokens')),
-                ('output', billing.models.PriceField(default=0, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='output / 1M tokens')),
-                ('cache_read', billing.models.PriceField(blank=True, help_text='Empty: as input.', null=True, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='cached input / 1M tokens')),
-                ('cache_write', billing.models.PriceField(blank=True, help_text='Empty: as input.', null=True, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='cache write / 1M tokens')),
-                ('reasoning', billing.models.PriceField(blank=True, help_text='Empty: as output.', null=True, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='reasoning / 1M tokens')),
-                ('per_call', billing.models.PriceField(default=0, validators=[django.core.validators.MaxValueValidator(1000000000000000)], verbose_name='per call')),
-                ('max_output_tokens', models.PositiveIntegerField(default=8192, help_text='Reserved when a call names no max_tokens.', verbose_name='longest answer, tokens')),
-                ('effective_from', models.DateTimeField(default=django.utils.timezone.now, verbose_name='in force from')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("model", models.CharField(max_length=120, verbose_name="model")),
+                ("provider", models.CharField(blank=True, max_length=40, verbose_name="provider")),
+                ("tags", models.JSONField(blank=True, default=list, verbose_name="capabilities")),
+                (
+                    "input",
+                    billing.models.PriceField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="input / 1M tokens",
+                    ),
+                ),
+                (
+                    "output",
+                    billing.models.PriceField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="output / 1M tokens",
+                    ),
+                ),
+                (
+                    "cache_read",
+                    billing.models.PriceField(
+                        blank=True,
+                        help_text="Empty: as input.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="cached input / 1M tokens",
+                    ),
+                ),
+                (
+                    "cache_write",
+                    billing.models.PriceField(
+                        blank=True,
+                        help_text="Empty: as input.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="cache write / 1M tokens",
+                    ),
+                ),
+                (
+                    "reasoning",
+                    billing.models.PriceField(
+                        blank=True,
+                        help_text="Empty: as output.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="reasoning / 1M tokens",
+                    ),
+                ),
+                (
+                    "per_call",
+                    billing.models.PriceField(
+                        default=0,
+                        validators=[django.core.validators.MaxValueValidator(1000000000000000)],
+                        verbose_name="per call",
+                    ),
+                ),
+                (
+                    "max_output_tokens",
+                    models.PositiveIntegerField(
+                        default=8192,
+                        help_text="Reserved when a call names no max_tokens.",
+                        verbose_name="longest answer, tokens",
+                    ),
+                ),
+                (
+                    "effective_from",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="in force from"),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name': 'model price',
-                'verbose_name_plural': 'model prices',
-                'ordering': ['model', '-effective_from'],
-                'constraints': [models.UniqueConstraint(fields=('model', 'effective_from'), name='price_one_per_moment'), models.CheckConstraint(condition=models.Q(('input__gte', 0), ('output__gte', 0), ('per_call__gte', 0), models.Q(('cache_read', None), ('cache_read__gte', 0), _connector='OR'), models.Q(('cache_write', None), ('cache_write__gte', 0), _connector='OR'), models.Q(('reasoning', None), ('reasoning__gte', 0), _connector='OR')), name='price_not_negative')],
+                "verbose_name": "model price",
+                "verbose_name_plural": "model prices",
+                "ordering": ["model", "-effective_from"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("model", "effective_from"), name="price_one_per_moment"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("input__gte", 0),
+                            ("output__gte", 0),
+                            ("per_call__gte", 0),
+                            models.Q(("cache_read", None), ("cache_read__gte", 0), _connector="OR"),
+                            models.Q(("cache_write", None), ("cache_write__gte", 0), _connector="OR"),
+                            models.Q(("reasoning", None), ("reasoning__gte", 0), _connector="OR"),
+                        ),
+                        name="price_not_negative",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('balance', models.BigIntegerField(default=0, editable=False, verbose_name='balance')),
-                ('held', models.BigIntegerField(default=0, editable=False, verbose_name='held')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='wallet', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("balance", models.BigIntegerField(default=0, editable=False, verbose_name="balance")),
+                ("held", models.BigIntegerField(default=0, editable=False, verbose_name="held")),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="wallet", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'wallet',
-                'verbose_name_plural': 'wallets',
+                "verbose_name": "wallet",
+                "verbose_name_plural": "wallets",
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('grant', 'Grant'), ('top_up', 'Top-up'), ('bonus', 'Bonus'), ('redeem', 'Redemption code'), ('refund', 'Refund'), ('adjustment', 'Adjustment'), ('expiry', 'Expiry')], max_length=20, verbose_name='kind')),
-                ('amount', models.BigIntegerField(verbose_name='amount')),
-                ('balance_after', models.BigIntegerField(verbose_name='balance after')),
-                ('idempotency_key', models.CharField(max_length=120, unique=True, verbose_name='idempotency key')),
-                ('reference', models.CharField(blank=True, max_length=120, verbose_name='reference')),
-                ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='time')),
-                ('actor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_actions', to=settings.AUTH_USER_MODEL)),
-                ('wallet', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='billing.wallet')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("grant", "Grant"),
+                            ("top_up", "Top-up"),
+                            ("bonus", "Bonus"),
+                            ("redeem", "Redemption code"),
+                            ("refund", "Refund"),
+                            ("adjustment", "Adjustment"),
+                            ("expiry", "Expiry"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("amount", models.BigIntegerField(verbose_name="amount")),
+                ("balance_after", models.BigIntegerField(verbose_name="balance after")),
+                ("idempotency_key", models.CharField(max_length=120, unique=True, verbose_name="idempotency key")),
+                ("reference", models.CharField(blank=True, max_length=120, verbose_name="reference")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_actions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="billing.wallet"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'ledger entry',
-                'verbose_name_plural': 'ledger entries',
-                'ordering': ['-id'],
+                "verbose_name": "ledger entry",
+                "verbose_name_plural": "ledger entries",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='UsageRecord',
+            name="UsageRecord",
             fields=[
-                ('id', models.UUIDField(default=config.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('token_name', models.CharField(max_length=80)),
-                ('group', models.CharField(max_length=40)),
-                ('endpoint', models.CharField(max_length=40)),
-                ('is_stream', models.BooleanField()),
-                ('model', models.CharField(max_length=120)),
-                ('prices', models.JSONField()),
-                ('ratio_ppm', models.BigIntegerField()),
-                ('channel_id', models.BigIntegerField(null=True)),
-                ('channel_name', models.CharField(blank=True, max_length=80)),
-                ('attempts', models.JSONField(default=list)),
-                ('status', models.CharField(choices=[('open', 'Running'), ('settled', 'Completed'), ('failed', 'Failed'), ('abandoned', 'Interrupted')], default='open', max_length=10)),
-                ('hold', models.BigIntegerField()),
-                ('charge', models.BigIntegerField(default=0)),
-                ('input_tokens', models.BigIntegerField(null=True)),
-                ('cache_read_tokens', models.BigIntegerField(null=True)),
-                ('cache_write_tokens', models.BigIntegerField(null=True)),
-                ('output_tokens', models.BigIntegerField(null=True)),
-                ('reasoning_tokens', models.BigIntegerField(null=True)),
-                ('end_reason', models.CharField(blank=True, choices=[('completed', 'Answer complete'), ('client_gone', 'The caller left'), ('upstream_error', 'Upstream error'), ('upstream_timeout', 'Upstream time-out'), ('truncated', 'Upstream ended early'), ('rejected', 'Refused by the upstream'), ('shutdown', 'Server restarted'), ('crashed', 'Server crashed'), ('internal_error', 'Internal error')], max_length=20)),
-                ('rule', models.CharField(blank=True, choices=[('reported', "Charged by the upstream's token counts"), ('delivered', 'Charged for the text delivered, counted here'), ('nothing', 'Nothing delivered, nothing charged')], max_length=12)),
-                ('is_suspect', models.BooleanField(default=False)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('first_byte_ms', models.PositiveIntegerField(null=True)),
-                ('total_ms', models.PositiveIntegerField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField()),
-                ('price', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.modelprice')),
-                ('token', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=config.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("token_name", models.CharField(max_length=80)),
+                ("group", models.CharField(max_length=40)),
+                ("endpoint", models.CharField(max_length=40)),
+                ("is_stream", models.BooleanField()),
+                ("model", models.CharField(max_length=120)),
+                ("prices", models.JSONField()),
+                ("ratio_ppm", models.BigIntegerField()),
+                ("channel_id", models.BigIntegerField(null=True)),
+                ("channel_name", models.CharField(blank=True, max_length=80)),
+                ("attempts", models.JSONField(default=list)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Running"),
+                            ("settled", "Completed"),
+                            ("failed", "Failed"),
+                            ("abandoned", "Interrupted"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("hold", models.BigIntegerField()),
+                ("charge", models.BigIntegerField(default=0)),
+                ("input_tokens", models.BigIntegerField(null=True)),
+                ("cache_read_tokens", models.BigIntegerField(null=True)),
+                ("cache_write_tokens", models.BigIntegerField(null=True)),
+                ("output_tokens", models.BigIntegerField(null=True)),
+                ("reasoning_tokens", models.BigIntegerField(null=True)),
+                (
+                    "end_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("completed", "Answer complete"),
+                            ("client_gone", "The caller left"),
+                            ("upstream_error", "Upstream error"),
+                            ("upstream_timeout", "Upstream time-out"),
+                            ("truncated", "Upstream ended early"),
+                            ("rejected", "Refused by the upstream"),
+                            ("shutdown", "Server restarted"),
+                            ("crashed", "Server crashed"),
+                            ("internal_error", "Internal error"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "rule",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("reported", "Charged by the upstream's token counts"),
+                            ("delivered", "Charged for the text delivered, counted here"),
+                            ("nothing", "Nothing delivered, nothing charged"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("is_suspect", models.BooleanField(default=False)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("first_byte_ms", models.PositiveIntegerField(null=True)),
+                ("total_ms", models.PositiveIntegerField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("settled_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField()),
+                (
+                    "price",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="billing.modelprice",
+                    ),
+                ),
+                (
+                    "token",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tokens.token"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'usage record',
-                'verbose_name_plural': 'usage records',
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['user', '-id'], name='usage_by_user'), models.Index(fields=['token', '-id'], name='usage_by_token'), models.Index(condition=models.Q(('status', 'open')), fields=['lease_until'], name='usage_open_lease')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('charge__gte', 0), ('hold__gte', models.F('charge'))), name='usage_charge_within_hold')],
+                "verbose_name": "usage record",
+                "verbose_name_plural": "usage records",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["user", "-id"], name="usage_by_user"),
+                    models.Index(fields=["token", "-id"], name="usage_by_token"),
+                    models.Index(
+                        condition=models.Q(("status", "open")), fields=["lease_until"], name="usage_open_lease"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("charge__gte", 0), ("hold__gte", models.F("charge"))),
+                        name="usage_charge_within_hold",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='UsageRollup',
+            name="UsageRollup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('model', models.CharField(max_length=120)),
-                ('group', models.CharField(max_length=40)),
-                ('channel_id', models.BigIntegerField(null=True)),
-                ('requests', models.BigIntegerField()),
-                ('succeeded', models.BigIntegerField()),
-                ('input_tokens', models.BigIntegerField()),
-                ('cached_tokens', models.BigIntegerField()),
-                ('output_tokens', models.BigIntegerField()),
-                ('charge', models.BigIntegerField()),
-                ('token', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tokens.token')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField()),
+                ("model", models.CharField(max_length=120)),
+                ("group", models.CharField(max_length=40)),
+                ("channel_id", models.BigIntegerField(null=True)),
+                ("requests", models.BigIntegerField()),
+                ("succeeded", models.BigIntegerField()),
+                ("input_tokens", models.BigIntegerField()),
+                ("cached_tokens", models.BigIntegerField()),
+                ("output_tokens", models.BigIntegerField()),
+                ("charge", models.BigIntegerField()),
+                (
+                    "token",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tokens.token"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['user', 'hour'], name='rollup_by_user'), models.Index(fields=['hour'], name='rollup_by_hour')],
+                "indexes": [
+                    models.Index(fields=["user", "hour"], name="rollup_by_user"),
+                    models.Index(fields=["hour"], name="rollup_by_hour"),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='wallet_held_not_negative'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(condition=models.Q(("held__gte", 0)), name="wallet_held_not_negative"),
         ),
         migrations.AddConstraint(
-            model_name='wallet',
-            constraint=models.CheckConstraint(condition=models.Q(('balance__gte', models.F('held'))), name='wallet_balance_covers_held'),
+            model_name="wallet",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance__gte", models.F("held"))), name="wallet_balance_covers_held"
+            ),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['wallet', '-id'], name='ledger_by_wallet'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["wallet", "-id"], name="ledger_by_wallet"),
         ),
         migrations.AddConstraint(
-            model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ledger_amount_not_zero'),
+            model_name="ledgerentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount", 0), _negated=True), name="ledger_amount_not_zero"
+            ),
         ),
     ]

@@ -4,32 +4,39 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Package',
+            name="Package",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('top_up', 'Top-up'), ('first_purchase', 'First purchase')], max_length=20, verbose_name='kind')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
-                ('price_minor', models.PositiveBigIntegerField(verbose_name='price in minor units')),
-                ('base_quota', models.PositiveBigIntegerField(verbose_name='base quota')),
-                ('bonus_quota', models.PositiveBigIntegerField(default=0, verbose_name='bonus quota')),
-                ('is_active', models.BooleanField(default=True, verbose_name='on sale')),
-                ('sort_order', models.IntegerField(default=100, verbose_name='sort order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("top_up", "Top-up"), ("first_purchase", "First purchase")],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("currency", models.CharField(default="CNY", max_length=3, verbose_name="currency")),
+                ("price_minor", models.PositiveBigIntegerField(verbose_name="price in minor units")),
+                ("base_quota", models.PositiveBigIntegerField(verbose_name="base quota")),
+                ("bonus_quota", models.PositiveBigIntegerField(default=0, verbose_name="bonus quota")),
+                ("is_active", models.BooleanField(default=True, verbose_name="on sale")),
+                ("sort_order", models.IntegerField(default=100, verbose_name="sort order")),
             ],
             options={
-                'verbose_name': 'package',
-                'verbose_name_plural': 'packages',
-                'ordering': ['sort_order', 'price_minor'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('base_quota__gte', 1)), name='package_has_quota')],
+                "verbose_name": "package",
+                "verbose_name_plural": "packages",
+                "ordering": ["sort_order", "price_minor"],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("base_quota__gte", 1)), name="package_has_quota")
+                ],
             },
         ),
     ]

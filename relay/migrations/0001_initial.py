@@ -8,53 +8,98 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tokens', '0001_initial'),
+        ("tokens", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Channel',
+            name="Channel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=relay.models.new_channel_key, editable=False, max_length=40, unique=True)),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('provider', models.CharField(max_length=40, verbose_name='provider')),
-                ('base_url', models.CharField(help_text='Up to and with /v1.', max_length=300, verbose_name='base URL')),
-                ('secret_sealed', models.BinaryField(null=True)),
-                ('priority', models.IntegerField(default=0, help_text='Higher is tried first.', verbose_name='priority')),
-                ('weight', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name='weight')),
-                ('status', models.CharField(choices=[('enabled', 'Enabled'), ('disabled', 'Disabled')], default='enabled', max_length=10, verbose_name='status')),
-                ('is_sandbox', models.BooleanField(default=False, help_text='Made-up answers, for trials.', verbose_name='sandbox')),
-                ('tested_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last test')),
-                ('test_ok', models.BooleanField(editable=False, null=True, verbose_name='last test passed')),
-                ('test_ms', models.PositiveIntegerField(blank=True, editable=False, null=True, verbose_name='last test, ms')),
-                ('test_error', models.CharField(blank=True, editable=False, max_length=300, verbose_name="last test's error")),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
-                ('groups', models.ManyToManyField(related_name='channels', to='tokens.group', verbose_name='groups')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(default=relay.models.new_channel_key, editable=False, max_length=40, unique=True),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                ("provider", models.CharField(max_length=40, verbose_name="provider")),
+                (
+                    "base_url",
+                    models.CharField(help_text="Up to and with /v1.", max_length=300, verbose_name="base URL"),
+                ),
+                ("secret_sealed", models.BinaryField(null=True)),
+                (
+                    "priority",
+                    models.IntegerField(default=0, help_text="Higher is tried first.", verbose_name="priority"),
+                ),
+                (
+                    "weight",
+                    models.PositiveIntegerField(
+                        default=1, validators=[django.core.validators.MinValueValidator(1)], verbose_name="weight"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("enabled", "Enabled"), ("disabled", "Disabled")],
+                        default="enabled",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "is_sandbox",
+                    models.BooleanField(
+                        default=False, help_text="Made-up answers, for trials.", verbose_name="sandbox"
+                    ),
+                ),
+                ("tested_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last test")),
+                ("test_ok", models.BooleanField(editable=False, null=True, verbose_name="last test passed")),
+                (
+                    "test_ms",
+                    models.PositiveIntegerField(blank=True, editable=False, null=True, verbose_name="last test, ms"),
+                ),
+                (
+                    "test_error",
+                    models.CharField(blank=True, editable=False, max_length=300, verbose_name="last test's error"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                ),
+                ("groups", models.ManyToManyField(related_name="channels", to="tokens.group", verbose_name="groups")),
             ],
             options={
-                'verbose_name': 'channel',
-                'verbose_name_plural': 'channels',
-                'ordering': ['-priority', 'name'],
+                "verbose_name": "channel",
+                "verbose_name_plural": "channels",
+                "ordering": ["-priority", "name"],
             },
         ),
         migrations.CreateModel(
-            name='ChannelModel',
+            name="ChannelModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('model', models.CharField(max_length=120, verbose_name='model')),
-                ('upstream_model', models.CharField(blank=True, help_text='Empty: the same.', max_length=120, verbose_name='name at the upstream')),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channel_models', to='relay.channel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("model", models.CharField(max_length=120, verbose_name="model")),
+                (
+                    "upstream_model",
+                    models.CharField(
+                        blank=True, help_text="Empty: the same.", max_length=120, verbose_name="name at the upstream"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="channel_models", to="relay.channel"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'channel model',
-                'verbose_name_plural': 'channel models',
-                'ordering': ['model'],
-                'constraints': [models.UniqueConstraint(fields=('channel', 'model'), name='channel_model_once')],
+                "verbose_name": "channel model",
+                "verbose_name_plural": "channel models",
+                "ordering": ["model"],
+                "constraints": [models.UniqueConstraint(fields=("channel", "model"), name="channel_model_once")],
             },
         ),
     ]

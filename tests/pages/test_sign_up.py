@@ -1,4 +1,4 @@
-"""From a stranger to a signed-in customer, and back in after forgetting the password. Answers never tell who has an account."""
+"""From a stranger to a signed-in customer, and back in without the password. Answers never tell who has an account."""
 
 import re
 
