@@ -11,6 +11,7 @@ from django.utils.html import escape
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage
 from billing.selectors import Period
+from config.templatetags.display import growth, percent
 from tests.billing.usage_rows import make_record, make_records, minutes_before
 from tests.factories import give, make_price, make_token
 
@@ -85,6 +86,21 @@ def test_bob_sees_nothing_of_alices(token, bob, client_of, now):
     for hidden in ("alices-model", "alice-prod", token.public_id):
         assert hidden in text_of(client_of(token.user))
         assert hidden not in page
+
+
+@pytest.mark.parametrize(
+    ("ppm", "shown"), [(124_000, "+12.4%"), (-23_000, "−2.3%"), (9_999_999, "+1,000.0%"), (23_000_000, "×24")]
+)
+def test_growth_is_readable_however_large(ppm, shown):
+    assert growth(ppm) == shown
+
+
+@pytest.mark.parametrize(
+    ("ppm", "shown"),
+    [(None, "–"), (0, "0%"), (37_900, "3.7%"), (356_000, "35%"), (999_999, "99.9%"), (1_000_000, "100%")],
+)
+def test_a_share_is_never_rounded_up_to_the_whole(ppm, shown):
+    assert percent(ppm) == shown
 
 
 def test_names_are_text_and_never_markup(alice, client_of, now):
