@@ -15,6 +15,7 @@ from django.db import transaction
 
 from accounts.models import User
 from billing import trial
+from billing.catalogue import read_catalogue
 from billing.models import ModelPrice
 from config.kernel.money import PPM, usd
 from orders.models import Package
@@ -25,7 +26,7 @@ from relay.services import create_channel
 from tokens.models import Group, Token
 from tokens.services import KeyNotReadable, issue_token, reveal_key
 
-PRICES_FILE = Path(__file__).with_name("seed") / "prices.toml"
+SANDBOX_PRICES_FILE = Path(__file__).with_name("seed") / "sandbox_prices.toml"
 PRICE_FIELDS = ("input", "output", "cache_read", "cache_write", "reasoning", "per_call")
 DEMO_EMAIL = "demo@localhost"
 DEMO_TOKEN = "Quick start"  # noqa: S105 - the name of it
@@ -95,9 +96,10 @@ def seed_groups() -> None:
 
 
 def seed_prices() -> None:
-    """List prices of well-known models; a model can be called only once a channel serves it."""
-    for row in price_rows("model"):
-        _create_price(**row)
+    """The catalogue's verified list prices; a model can be called only once a channel serves it."""
+    for listed in read_catalogue():
+        if listed.is_verified:
+            listed.price.save()
 
 
 def seed_packages() -> None:
@@ -163,15 +165,15 @@ def _create_sandbox_channel(base_url: str) -> None:
 
 def _price_sandbox_models() -> None:
     """A fault drill costs what sandbox-mini costs, should it answer at all."""
-    rows = {row["model"]: row for row in price_rows("sandbox")}
+    rows = {row["model"]: row for row in sandbox_prices()}
     for model in BEHAVIOURS:
         if not ModelPrice.objects.filter(model=model).exists():
             _create_price(**rows.get(model, {**rows["sandbox-mini"], "model": model, "tags": ["chat", "fault drill"]}))
 
 
-def price_rows(table: str) -> list[dict[str, Any]]:
-    """Rows of the price file, with prices as nano-dollars; `table` is `model` or `sandbox`."""
-    rows: list[dict[str, Any]] = tomllib.loads(PRICES_FILE.read_text(encoding="utf-8"))[table]
+def sandbox_prices() -> list[dict[str, Any]]:
+    """What the sandbox's models cost, in nano-dollars."""
+    rows: list[dict[str, Any]] = tomllib.loads(SANDBOX_PRICES_FILE.read_text(encoding="utf-8"))["sandbox"]
     return [{key: usd(value) if key in PRICE_FIELDS else value for key, value in row.items()} for row in rows]
 
 

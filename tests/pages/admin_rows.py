@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.urls import reverse
 
-from billing.models import LedgerEntry, UsageRollup, Wallet
+from billing.models import LedgerEntry, PriceOverride, UsageRollup, Wallet
 from orders.models import Package
 from tests.billing.usage_rows import make_record
 from tests.factories import give, make_channel, make_group, make_price, make_token
@@ -54,6 +54,7 @@ def make_rows(alice):
             "tokens_groupaccess": access,
             "tokens_token": token,
             "billing_modelprice": make_price("priced-model", input="0.27", output="1.1"),
+            "billing_priceoverride": PriceOverride.objects.create(user=alice, group=group, ratio_ppm=250_000),
             "billing_wallet": Wallet.objects.get(user=alice),
             "billing_ledgerentry": LedgerEntry.objects.filter(wallet__user=alice).first(),
             "billing_usagerecord": record,

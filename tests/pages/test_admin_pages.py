@@ -10,6 +10,7 @@ NAMES = [
     "accounts_user",
     "billing_ledgerentry",
     "billing_modelprice",
+    "billing_priceoverride",
     "billing_usagerecord",
     "billing_usagerollup",
     "billing_wallet",
@@ -22,6 +23,7 @@ NAMES = [
 ADDABLE = [
     "accounts_user",
     "billing_modelprice",
+    "billing_priceoverride",
     "orders_package",
     "relay_channel",
     "tokens_group",

@@ -69,7 +69,7 @@ def test_prices_are_exact_and_never_nothing():
     seed()
     mini = ModelPrice.objects.get(model="sandbox-mini")
     assert (mini.input, mini.cache_read, mini.output) == (150_000_000, 75_000_000, 600_000_000)
-    assert ModelPrice.objects.get(model="deepseek-v4-flash").cache_read == 2_800_000
+    assert ModelPrice.objects.get(model="deepseek-v4-flash").cache_read == 14_000_000
     assert all(price.input > 0 and price.output > 0 for price in ModelPrice.objects.all())
 
 
