@@ -39,6 +39,12 @@ def test_of_several_groups_the_cheapest_that_serves_the_model_wins():
     assert find_route(TABLE, model="big", groups=["default", "cheap"], random=Random(1)).group == "default"
 
 
+def test_a_ratio_of_the_callers_own_goes_before_the_groups():
+    own = {"default": 200_000, "elsewhere": 1}
+    route = find_route(TABLE, model="m", groups=["default", "cheap"], random=Random(1), own_ratios=own)
+    assert (route.group, route.ratio_ppm) == ("default", 200_000)
+
+
 def test_a_model_of_another_group_is_unknown():
     with pytest.raises(NotFound) as caught:
         find_route(TABLE, model="big", groups=["cheap"], random=Random(1))
