@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.mfa.totp.internal.auth import TOTP, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time
 from django.core import mail
 
 PASSWORD = "correct horse battery"
@@ -31,7 +31,13 @@ def test_what_a_stolen_session_must_not_change_asks_for_the_password(client_of, 
 
 @pytest.mark.parametrize(
     "address",
-    ["/accounts/profile", "/accounts/email/", "/accounts/password/change/", "/accounts/2fa/", "/accounts/2fa/totp/activate/"],
+    [
+        "/accounts/profile",
+        "/accounts/email/",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+        "/accounts/2fa/totp/activate/",
+    ],
 )
 def test_account_pages_are_in_the_consoles_shell(browser, client_of, address):
     response = browser.get(address)

@@ -69,7 +69,16 @@ def sprite_icons() -> set[str]:
 
 def test_every_component_is_in_the_guide():
     guide = (TEMPLATES / "components/README.md").read_text()
-    shell = {"account-menu", "brand", "language-menu", "public-side", "side-bar", "side-link", "site-foot", "site-links"}
+    shell = {
+        "account-menu",
+        "brand",
+        "language-menu",
+        "public-side",
+        "side-bar",
+        "side-link",
+        "site-foot",
+        "site-links",
+    }
     shell |= {"theme-menu", "toast", "toasts", "top-bar"}
     names = {path.stem.replace("_", "-") for path in (TEMPLATES / "components").glob("*.html")}
     assert not [name for name in names - shell if f"`{name}`" not in guide]

@@ -9,7 +9,9 @@ from config import catalogue
 
 
 class Command(BaseCommand):
-    help = "Find the strings of templates and code, update locale/zh_Hans and compile it; lists what is left to translate."
+    help = (
+        "Find the strings of templates and code, update locale/zh_Hans and compile it; lists what is left to translate."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
