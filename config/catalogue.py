@@ -59,7 +59,15 @@ def update() -> Catalog:
     catalogue.update(extract_messages(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     catalogue.creation_date = catalogue.revision_date = _EPOCH
+    _sign(catalogue)
     return catalogue
+
+
+def _sign(catalogue: Catalog) -> None:
+    """Say what the file is in place of Babel's blanks."""
+    catalogue.header_comment = f"# {settings.SITE_NAME} in simplified Chinese. Kept by `manage.py messages`."
+    catalogue.version, catalogue.language_team = LOCALE, LOCALE
+    catalogue.last_translator = catalogue.msgid_bugs_address = ""
 
 
 def save(catalogue: Catalog) -> None:
