@@ -1,158 +1,128 @@
-"""Draw the pages for docs/screenshots: `python3 run.py screenshots`.
+"""Draw the pages for `docs/screenshots`: light, dark and on a phone.
 
-Makes a product of its own in a temporary folder, with a month of made-up but correctly booked usage, serves it, and
-takes each page light, dark and on a phone. Nothing outside docs/screenshots is touched.
+`python3 run.py screenshots` furnishes a product of its own in a temporary folder and draws that;
+`--base-url`, `--email` and `--password` draw a running one instead, as that customer.
 """
 
+import argparse
 import os
-import random
+import shutil
+import sys
 import tempfile
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import django
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-TARGET = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
-PAGES = {"home": "/", "pricing": "/pricing", "dashboard": "/dashboard", "tokens": "/tokens", "usage": "/usage"}
-LOOKS = {"light": ("light", 1440, 900), "dark": ("dark", 1440, 900), "phone": ("light", 390, 844)}
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-MODELS = ("sandbox-mini", "sandbox-pro", "sandbox-slow", "sandbox-long")
-CALLS = 1_200
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="tollbooth-screenshots-") as folder:
-        os.environ.update(VAR_DIR=folder, ENV_FILE=os.devnull, DATABASE_URL=f"sqlite:///{folder}/shots.sqlite3")
-        os.environ.update(REDIS_URL="", SITE_URL="https://console.example.com", DJANGO_ALLOW_ASYNC_UNSAFE="1")
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        django.setup()
-        cookies = _prepare()
-        from config.asgi import application
-        from tests.live import serving
-
-        with serving(application) as url:
-            _draw(url, cookies)
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+PAGES = {
+    "home": "/",
+    "dashboard": "/dashboard",
+    "tokens": "/tokens",
+    "usage": "/usage",
+    "pricing": "/pricing",
+}
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+LOOKS = {
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "color_scheme": "light", "device_scale_factor": 2, "is_mobile": True},
+}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
-def _prepare() -> dict[str, str]:
-    """Migrate, seed, book a month of usage; returns the cookies of a signed-in customer."""
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.test import Client
-
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False  # served here without TLS
-    call_command("migrate", verbosity=0)
-    call_command("collectstatic", verbosity=0, interactive=False)
-    from config import seeding
-
-    seeding.seed(sandbox_url="http://127.0.0.1:9/v1")
-    user = _customer()
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return {"sessionid": client.cookies["sessionid"].value}
-
-
-def _customer():
-    from allauth.account.models import EmailAddress
-
-    from tests.factories import give, make_user
-    from tokens.models import Group
-    from tokens.services import issue_token
-
-    user = make_user("lin@example.com", name="Lin Chen")
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    give(user, "150")
-    terms = {"production": ("28%", None), "staging": ("auto", "40"), "notebook": ("default", "25")}
-    tokens = [
-        issue_token(user=user, name=name, group=Group.objects.get(code=code), quota=_nano(quota)).token
-        for name, (code, quota) in terms.items()
-    ]
-    _book_usage(tokens)
-    return user
-
-
-def _nano(dollars: str | None) -> int | None:
-    from config.kernel.money import usd
-
-    return None if dollars is None else usd(dollars)
-
-
-def _book_usage(tokens: list) -> None:
-    from django.utils import timezone
-
-    from billing.lots import Lot, commit
-    from billing.models import ModelPrice
-    from billing.rollups import roll_up_usage
-
-    chance, now = random.Random(7), timezone.now()  # always the same picture
-    prices = {price.model: price for price in ModelPrice.objects.filter(model__in=MODELS)}
-    for number in range(CALLS):
-        moment = now - timedelta(minutes=5 + 43_000 * (CALLS - number) / CALLS + chance.random() * 30)
-        hold, settlement = _call(chance.choice(tokens), prices[chance.choices(MODELS, (4, 5, 2, 1))[0]], moment, chance)
-        commit(Lot(holds=[hold]))
-        commit(Lot(settlements=[settlement]))
-    roll_up_usage(now=now)
-
-
-def _call(token, price, moment, chance: random.Random):
-    from billing.holds import Settlement, charge_within
-    from billing.pricing import Usage
-    from config.kernel.ids import uuid7_at
-    from tests.factories import make_hold
-
-    ratio = 280_000 if token.group.is_auto else token.group.ratio_ppm
-    hold = make_hold(
-        token,
-        price=price,
-        ratio_ppm=ratio,
-        amount="0.5",
-        is_stream=chance.random() < 0.7,
-        created_at=moment,
-        id=uuid7_at(int(moment.timestamp() * 1000), chance.getrandbits(74)),
-        group="28%" if token.group.is_auto else token.group.code,
-    )
-    prompt, failed = chance.randrange(200, 60_000), chance.random() < 0.02
-    usage = Usage() if failed else Usage(input=prompt, cache_read=prompt // 4, output=chance.randrange(50, 9_000))
-    first = chance.randrange(180, 900)
-    settlement = Settlement(
-        id=hold.id,
-        status="failed" if failed else "settled",
-        end_reason="upstream_error" if failed else "completed",
-        rule="nothing" if failed else "reported",
-        usage=usage,
-        charge=0 if failed else charge_within(usage, quote=hold.quote, hold=hold.amount),
-        channel_id=1,
-        channel_name="Sandbox",
-        attempts=({"channel": "Sandbox", "status": 502 if failed else 200, "error": "", "ms": first},),
-        http_status=502 if failed else 200,
-        error_code="upstream_error" if failed else "",
-        first_byte_ms=first,
-        total_ms=first + chance.randrange(300, 6_000),
-    )
-    return hold, settlement
-
-
-def _draw(url: str, cookies: dict[str, str]) -> None:
-    TARGET.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+def main() -> int:
+    """Write every page in every look, or those named; returns the exit code."""
+    arguments = parsed()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("Chromium is not installed (Debian: apt-get install chromium).", file=sys.stderr)
+        return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with product(arguments) as (url, email, password), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for look in LOOKS:
-            _draw_look(browser, url, cookies, look)
+            draw(browser, look, url, email, password, arguments.pages)
         browser.close()
+    return 0
 
 
-def _draw_look(browser: Browser, url: str, cookies: dict[str, str], look: str) -> None:
-    scheme, width, height = LOOKS[look]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="*", metavar="page", help=", ".join(PAGES))
+    parser.add_argument("--base-url", help="a running product, such as http://127.0.0.1:8000")
+    parser.add_argument("--email")
+    parser.add_argument("--password")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.pages) - PAGES.keys():
+        parser.error(f"no such page: {', '.join(sorted(unknown))}")
+    if arguments.base_url and not (arguments.email and arguments.password):
+        parser.error("--base-url needs --email and --password of a customer there")
+    return arguments
+
+
+def draw(browser: Browser, look: str, url: str, email: str, password: str, names: list[str]) -> None:
+    """One browser window: sign in, then visit the pages."""
+    context = browser.new_context(base_url=url, locale="en", reduced_motion="reduce", **LOOKS[look])  # type: ignore[arg-type]
     page = context.new_page()
-    for name, path in PAGES.items():
-        page.goto(url + path)
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=TARGET / f"{name}-{look}.png", full_page=width > 1000)
+    sign_in(page, email, password)
+    for name in names or PAGES:
+        page.goto(PAGES[name], wait_until="networkidle")
+        page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=look != "phone", animations="disabled")
+        print(f"{name}-{look}.png")
     context.close()
 
 
+def sign_in(page: Page, email: str, password: str) -> None:
+    page.goto("/accounts/login/")
+    page.locator("input[name=login]").fill(email)
+    page.locator("input[name=password]").fill(password)
+    page.locator("main button[type=submit]").first.click()
+    page.wait_for_url("**/dashboard")
+
+
+@contextmanager
+def product(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
+    """Address of the product to draw, and who signs in."""
+    if arguments.base_url:
+        yield arguments.base_url, arguments.email, arguments.password
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        furnished = furnish(folder)
+        from tests.live import serving
+
+        with serving(furnished) as url:
+            from tests.tools.showroom import EMAIL, PASSWORD
+
+            yield url, EMAIL, PASSWORD
+
+
+def furnish(folder: str):
+    """Migrate, seed and fill a database in `folder`; returns the application that serves it."""
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's loop runs in this thread
+        "ENV_FILE": os.devnull,
+        "VAR_DIR": folder,
+        "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3",
+        "REDIS_URL": "",
+        "API_BASE_URL": "https://api.tollbooth.example/v1",
+        "LOG_LEVEL": "ERROR",
+    }
+    from django.core.management import call_command
+
+    from config.asgi import application  # sets Django up
+    from tests.tools.showroom import furnish as fill
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("load_prices", verbosity=0)
+    call_command("seed", verbosity=0)
+    fill()
+    return application
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
