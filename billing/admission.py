@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.conf import settings
 
+from billing.caps import Spending
 from billing.holds import Hold
 from config.kernel.errors import DomainError, InsufficientCredit
 from tokens import refusals
@@ -21,12 +22,13 @@ class WalletState:
 
 @dataclass(slots=True)
 class TokenState:
-    """A token under lock; `left` of its quota shrinks as holds are admitted, None is unlimited."""
+    """A token under lock; `left` of its quota shrinks as holds are admitted (None is unlimited), `spending` grows."""
 
     is_deleted: bool
     is_enabled: bool
     expires_at: datetime | None
     left: int | None
+    spending: Spending
 
 
 def admit(
@@ -46,6 +48,7 @@ def _admit_one(hold: Hold, wallet: WalletState | None, token: TokenState | None,
         wallet.available -= hold.amount
         if token.left is not None:
             token.left -= hold.amount
+        token.spending.add(hold.amount, counted_on=token.spending.day)
     return refusal
 
 
@@ -66,4 +69,5 @@ def _token_refusal(hold: Hold, token: TokenState | None, now: datetime) -> Domai
         return refusals.expired()
     if token.left is not None and token.left < hold.amount:
         return refusals.exhausted()
-    return None
+    token.spending.turn(hold.created_at.astimezone(UTC).date())
+    return token.spending.refusal(hold.amount)

@@ -42,14 +42,16 @@ class Outcome(NamedTuple):
 
 @dataclass(slots=True)
 class Moves:
-    """Net changes by row: (balance, held) of wallets by user, (used, held) of tokens, and tokens that were used."""
+    """Net changes by row: (balance, held) of wallets by user, (used, held) of tokens; and what was closed for what."""
 
     wallets: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     tokens: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    closed: list[tuple[Closed, int]] = field(default_factory=list)
 
     def settle(self, closed: Closed, charge: int) -> None:
         _add(self.wallets[closed.user_id], -charge, -closed.hold)
         _add(self.tokens[closed.token_id], charge, -closed.hold)
+        self.closed.append((closed, charge))
 
     def hold(self, hold: Hold) -> None:
         _add(self.wallets[hold.user_id], 0, hold.amount)
@@ -100,9 +102,9 @@ def _place(
         moves.hold(hold)
     if moves.wallets:
         store.move_wallets(moves.wallets)
-        store.move_tokens(moves.tokens, now=now)
+        store.move_tokens(moves.tokens, tokens=tokens, now=now)
     if placed:
-        store.open_records(placed, lease_until=lease_until)
+        store.open_records(placed, tokens=tokens, lease_until=lease_until)
     return refusals
 
 
@@ -114,6 +116,8 @@ def _credit(wallets: Mapping[int, WalletState], tokens: Mapping[int, TokenState]
         state = tokens[token_id]
         if state.left is not None:
             state.left -= used + held
+    for closed, charge in moves.closed:
+        tokens[closed.token_id].spending.add(charge - closed.hold, counted_on=closed.counted_on)
 
 
 def place_hold(hold: Hold) -> None:

@@ -337,6 +337,7 @@ class UsageRecord(models.Model):
     first_byte_ms = models.PositiveIntegerField(null=True)
     total_ms = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField()
+    counted_on = models.DateField(null=True)  # the day of its token that the hold and the charge count in
     settled_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField()
 

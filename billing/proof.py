@@ -6,14 +6,15 @@ Usage before the roll-up mark is taken from the roll-ups, so a proof costs the s
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Case, F, Q, QuerySet, Sum, When
 from django.utils import timezone
 
+from billing.caps import first_of_month
 from billing.holds import charge_within
 from billing.lots import sweep_expired
 from billing.models import LedgerEntry, UsageRecord, UsageRollup, Wallet
@@ -26,6 +27,7 @@ from tokens.models import Token
 
 STALE_LEASES = 10  # an open record silent for so many leases should have been swept long ago
 RECOMPUTED_ROWS = 10_000
+CLOCKS_APART = timedelta(days=31)  # a record is counted this month though a clock that was wrong dates it before
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -98,6 +100,13 @@ def token_counters() -> Iterator[Violation]:
             yield Violation("held", f"token {token_id}", held[token_id], found_held)
 
 
+def token_spending() -> Iterator[Violation]:
+    """What a token's caps are held against is the sum of this month's records."""
+    for token_id, differing in _spending_that_differs():
+        for column, (expected, found) in differing.items():
+            yield Violation(column, f"token {token_id}", expected, found)
+
+
 def limits() -> Iterator[Violation]:
     """No balance is below what is held, and nothing is below zero. CHECK constraints see to it; this sees to them."""
     for user_id, balance, held in Wallet.objects.filter(Q(balance__lt=F("held")) | Q(held__lt=0)).values_list(
@@ -126,6 +135,7 @@ CHECKS: tuple[Callable[[], Iterable[Violation]], ...] = (
     balances,
     wallet_holds,
     token_counters,
+    token_spending,
     limits,
     stale_holds,
     charges,
@@ -176,6 +186,34 @@ def _sums(rows: "QuerySet[Any]", key: str, amount: str) -> Counter[int]:
     return Counter(dict(rows.values_list(key).annotate(Sum(amount))))
 
 
+def _spending_that_differs() -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
+    """Tokens used this month, with (expected, found) by column. A day that a wrong clock put ahead is left out."""
+    today = timezone.now().astimezone(UTC).date()
+    month = first_of_month(today)
+    by_day = _spent_since(month)
+    by_month: Counter[int] = Counter()
+    for (token_id, _day), amount in by_day.items():
+        by_month[token_id] += amount
+    rows = Token.objects.filter(day__gte=month, day__lte=today).values_list("id", "day", "day_spent", "month_spent")
+    for token_id, day, day_spent, month_spent in rows.iterator():
+        pairs = {
+            "day_spent": (by_day[token_id, day], day_spent),
+            "month_spent": (by_month[token_id], month_spent),
+        }
+        differing = {column: pair for column, pair in pairs.items() if pair[0] != pair[1]}
+        if differing:
+            yield token_id, differing
+
+
+def _spent_since(month: date) -> Counter[tuple[int, date | None]]:
+    """Holds of open records and charges of the others, by token and day."""
+    begin = datetime.combine(month, time(), UTC) - CLOCKS_APART
+    rows = UsageRecord.objects.filter(created_in(Span(begin, END_OF_TIME)), counted_on__gte=month).order_by()
+    amount = Case(When(status=UsageRecord.Status.OPEN, then=F("hold")), default=F("charge"))
+    sums = rows.values_list("token_id", "counted_on").annotate(amount=Sum(amount))
+    return Counter({(token_id, day): amount for token_id, day, amount in sums})
+
+
 def _open() -> "QuerySet[UsageRecord]":
     return UsageRecord.objects.filter(status=UsageRecord.Status.OPEN).order_by()
 
@@ -190,3 +228,5 @@ def _recount_counters() -> None:
     for token in Token.objects.select_for_update().order_by("id"):
         if (token.used, token.held) != (used[token.pk], held[token.pk]):
             Token.objects.filter(pk=token.pk).update(used=used[token.pk], held=held[token.pk])
+    for token_id, differing in _spending_that_differs():
+        Token.objects.filter(pk=token_id).update(**{column: pair[0] for column, pair in differing.items()})

@@ -1,7 +1,7 @@
 """What a lot asks of the database, whichever it is: each method is set-based and runs in the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -17,6 +17,7 @@ class Closed(NamedTuple):
     user_id: int
     token_id: int
     hold: int
+    counted_on: date | None
 
 
 class Store(Protocol):
@@ -37,11 +38,19 @@ class Store(Protocol):
     def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
         """Add (balance, held) to wallets by user."""
 
-    def move_tokens(self, moves: Mapping[int, Sequence[int]], *, now: datetime) -> None:
-        """Add (used, held) to tokens and note that they were used."""
+    def move_tokens(
+        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
+    ) -> None:
+        """Add (used, held) to tokens, write down their spending as it is now, and note that they were used."""
 
-    def open_records(self, holds: Sequence[Hold], *, lease_until: datetime) -> None:
-        """Insert one open usage record per hold."""
+    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
+        """Insert one open usage record per hold, counted in its token's day."""
+
+
+def token_row(token_id: int, move: Sequence[int], state: TokenState) -> tuple[Any, ...]:
+    """A token's moves and spending in the order both databases take them."""
+    spending = state.spending
+    return (token_id, *move, spending.day, spending.day_spent, spending.month_spent)
 
 
 def settlement_row(item: Settlement) -> tuple[Any, ...]:
@@ -74,7 +83,7 @@ def settlement_row(item: Settlement) -> tuple[Any, ...]:
     )
 
 
-def hold_row(hold: Hold) -> tuple[Any, ...]:
+def hold_row(hold: Hold, state: TokenState) -> tuple[Any, ...]:
     """A hold's values in the order both databases take them."""
     return (
         hold.id,
@@ -90,4 +99,5 @@ def hold_row(hold: Hold) -> tuple[Any, ...]:
         hold.quote.ratio_ppm,
         hold.amount,
         hold.created_at,
+        state.spending.day,
     )

@@ -12,8 +12,9 @@ import psycopg
 from django.db import connection
 
 from billing.admission import TokenState, WalletState
+from billing.caps import Spending
 from billing.holds import Heartbeat, Hold, Settlement
-from billing.store import Closed, hold_row, settlement_row
+from billing.store import Closed, hold_row, settlement_row, token_row
 
 CLOSE = """
 UPDATE billing_usagerecord AS u SET
@@ -36,7 +37,7 @@ FROM unnest(
     cache_write_1h, audio_input, audio_output, image_input, cost
 )
 WHERE u.id = d.id AND u.status = 'open'
-RETURNING u.id, u.user_id, u.token_id, u.hold
+RETURNING u.id, u.user_id, u.token_id, u.hold, u.counted_on
 """
 
 PROLONG = """
@@ -52,7 +53,8 @@ WHERE w.user_id = ANY(%s::bigint[]) ORDER BY w.user_id FOR UPDATE OF w
 """
 
 LOCK_TOKENS = """
-SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held
+SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held,
+    day, day_spent, month_spent, daily_cap, monthly_cap
 FROM tokens_token WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
 """
 
@@ -63,20 +65,23 @@ WHERE w.user_id = d.user_id
 """
 
 MOVE_TOKENS = """
-UPDATE tokens_token AS t SET used = t.used + d.used, held = t.held + d.held, last_used_at = %s
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d(id, used, held)
+UPDATE tokens_token AS t SET used = t.used + d.used, held = t.held + d.held,
+    day = d.day, day_spent = d.day_spent, month_spent = d.month_spent, last_used_at = %s
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[])
+    AS d(id, used, held, day, day_spent, month_spent)
 WHERE t.id = d.id
 """
 
 OPEN = """
 INSERT INTO billing_usagerecord (
     id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, hold,
-    created_at, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect, error_code
+    created_at, counted_on, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect,
+    error_code
 )
 SELECT d.*, %s, 'open', 0, '', '[]'::jsonb, '', '', false, ''
 FROM unnest(
     %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::text[],
-    %s::bigint[], %s::jsonb[], %s::bigint[], %s::bigint[], %s::timestamptz[]
+    %s::bigint[], %s::jsonb[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::date[]
 ) AS d
 """
 
@@ -97,16 +102,19 @@ class PostgresStore:
 
     def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
         rows = _run(LOCK_TOKENS, list(token_ids)).fetchall()
-        return {row[0]: TokenState(*row[1:]) for row in rows}
+        return {row[0]: TokenState(row[1], row[2], row[3], row[4], Spending(*row[5:])) for row in rows}
 
     def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
         _run(MOVE_WALLETS, *_columns((user_id, *move) for user_id, move in moves.items()))
 
-    def move_tokens(self, moves: Mapping[int, Sequence[int]], *, now: datetime) -> None:
-        _run(MOVE_TOKENS, now, *_columns((token_id, *move) for token_id, move in moves.items()))
+    def move_tokens(
+        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
+    ) -> None:
+        rows = (token_row(token_id, move, tokens[token_id]) for token_id, move in moves.items())
+        _run(MOVE_TOKENS, now, *_columns(rows))
 
-    def open_records(self, holds: Sequence[Hold], *, lease_until: datetime) -> None:
-        _run(OPEN, lease_until, *_columns(hold_row(hold) for hold in holds))
+    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
+        _run(OPEN, lease_until, *_columns(hold_row(hold, tokens[hold.token_id]) for hold in holds))
 
 
 STORE = PostgresStore()

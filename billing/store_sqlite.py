@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from billing.admission import TokenState, WalletState
+from billing.caps import Spending
 from billing.holds import Heartbeat, Hold, Settlement
-from billing.store import Closed, hold_row, settlement_row
+from billing.store import Closed, hold_row, settlement_row, token_row
 
 CLOSE = """
 UPDATE billing_usagerecord SET
@@ -20,7 +21,7 @@ UPDATE billing_usagerecord SET
     cache_write_1h_tokens = ?19, audio_input_tokens = ?20, audio_output_tokens = ?21, image_input_tokens = ?22,
     cost = ?23, settled_at = ?24
 WHERE id = ?1 AND status = 'open'
-RETURNING user_id, token_id, hold
+RETURNING user_id, token_id, hold, counted_on
 """
 
 PROLONG = """
@@ -34,18 +35,24 @@ WHERE w.user_id IN (SELECT value FROM json_each(?))
 """
 
 READ_TOKENS = """
-SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held
+SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held,
+    day, day_spent, month_spent, daily_cap, monthly_cap
 FROM tokens_token WHERE id IN (SELECT value FROM json_each(?))
 """
 
 MOVE_WALLETS = "UPDATE billing_wallet SET balance = balance + ?, held = held + ? WHERE user_id = ?"
-MOVE_TOKENS = "UPDATE tokens_token SET used = used + ?, held = held + ?, last_used_at = ? WHERE id = ?"
+MOVE_TOKENS = """
+UPDATE tokens_token SET used = used + ?2, held = held + ?3, day = ?4, day_spent = ?5, month_spent = ?6,
+    last_used_at = ?7
+WHERE id = ?1
+"""
 
 OPEN = """
 INSERT INTO billing_usagerecord (
     id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, hold,
-    created_at, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect, error_code
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 0, '', '[]', '', '', 0, '')
+    created_at, counted_on, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect,
+    error_code
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', 0, '', '[]', '', '', 0, '')
 """
 
 
@@ -57,7 +64,7 @@ class SqliteStore:
         for item in settlements:
             row = connection.connection.execute(CLOSE, (*_plain(settlement_row(item)), _stamp(now))).fetchone()
             if row is not None:
-                closed[item.id] = Closed(*row)
+                closed[item.id] = Closed(row[0], row[1], row[2], _day(row[3]))
         return closed
 
     def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
@@ -71,26 +78,31 @@ class SqliteStore:
     def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
         rows = connection.connection.execute(READ_TOKENS, (json.dumps(list(token_ids)),))
         return {
-            token_id: TokenState(bool(is_deleted), bool(is_enabled), _moment(expires_at), left)
-            for token_id, is_deleted, is_enabled, expires_at, left in rows
+            token_id: TokenState(
+                bool(is_deleted), bool(is_enabled), _moment(expires_at), left, Spending(_day(day), *figures)
+            )
+            for token_id, is_deleted, is_enabled, expires_at, left, day, *figures in rows
         }
 
     def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
         connection.connection.executemany(MOVE_WALLETS, [(*move, user_id) for user_id, move in moves.items()])
 
-    def move_tokens(self, moves: Mapping[int, Sequence[int]], *, now: datetime) -> None:
-        rows = [(*move, _stamp(now), token_id) for token_id, move in moves.items()]
-        connection.connection.executemany(MOVE_TOKENS, rows)
+    def move_tokens(
+        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
+    ) -> None:
+        rows = [(*token_row(token_id, move, tokens[token_id]), now) for token_id, move in moves.items()]
+        connection.connection.executemany(MOVE_TOKENS, map(_plain, rows))
 
-    def open_records(self, holds: Sequence[Hold], *, lease_until: datetime) -> None:
-        connection.connection.executemany(OPEN, [(*_plain(hold_row(hold)), _stamp(lease_until)) for hold in holds])
+    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
+        rows = [(*hold_row(hold, tokens[hold.token_id]), lease_until) for hold in holds]
+        connection.connection.executemany(OPEN, map(_plain, rows))
 
 
 STORE = SqliteStore()
 
 
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values as Django's SQLite backend stores them: UUIDs as hex, moments as naive UTC text."""
+    """Values as Django's SQLite backend stores them: UUIDs as hex, moments as naive UTC text, days as text."""
     return tuple(_plain_value(value) for value in row)
 
 
@@ -100,11 +112,17 @@ def _plain_value(value: Any) -> Any:
             return value.hex
         case datetime():
             return _stamp(value)
+        case date():  # after datetime, which is a date too
+            return value.isoformat()
     return value
 
 
 def _stamp(moment: datetime) -> str:
     return str(moment.astimezone(UTC).replace(tzinfo=None))
+
+
+def _day(text: Any) -> date | None:
+    return date.fromisoformat(text) if isinstance(text, str) else text
 
 
 def _moment(text: Any) -> datetime | None:

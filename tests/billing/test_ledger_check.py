@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db.models import F
 from django.utils import timezone
 
 from billing.holds import Settlement
@@ -70,13 +71,18 @@ def test_books_agree_across_the_roll_up_mark(token):
         (lambda: Wallet.objects.update(held=0), {("held", "wallet")}),
         (lambda: Token.objects.update(used=0), {("used", "token")}),
         (lambda: Token.objects.update(held=1), {("held", "token")}),
+        (lambda: Token.objects.update(day_spent=0), {("day_spent", "token")}),
+        (lambda: Token.objects.update(month_spent=F("month_spent") + 1), {("month_spent", "token")}),
         (
             lambda: UsageRecord.objects.filter(status="open").update(lease_until=timezone.now() - timedelta(days=1)),
             {("stale hold", "usage")},
         ),
         (
             lambda: UsageRecord.objects.filter(status="open").update(status="settled", rule="nothing", charge=5),
-            {("balance", "wallet"), ("held", "wallet"), ("held", "token"), ("used", "token"), ("charge", "usage")},
+            {
+                *(("balance", "wallet"), ("held", "wallet"), ("held", "token"), ("used", "token"), ("charge", "usage")),
+                *(("day_spent", "token"), ("month_spent", "token")),
+            },
         ),
     ],
 )
@@ -91,7 +97,7 @@ def test_each_lie_is_named(token, lie, expected, capsys):
 
 def test_repair_explains_by_a_new_entry_and_changes_no_balance(token):
     Wallet.objects.update(balance=usd("0.75"), held=0)
-    Token.objects.update(used=1, held=1)
+    Token.objects.update(used=1, held=1, day_spent=1, month_spent=2)
     before = LedgerEntry.objects.count()
     call_command("ledger_check", "--repair")
     assert check_books() == []
