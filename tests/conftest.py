@@ -4,10 +4,12 @@
 marked `money` on SQLite without Redis, then all tests on PostgreSQL with Redis. `pytest` alone makes the second.
 """
 
+import faulthandler
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -16,10 +18,22 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client, override_settings
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import User
 from tests.factories import make_user
+
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # No deadline: no test may depend on the clock of a busy machine. No saved examples: the printed seed repeats a run.
 hypothesis_settings.register_profile("tollbooth", deadline=None, database=None, derandomize=False, print_blob=True)
@@ -41,6 +55,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("soak"):
+        faulthandler.cancel_dump_traceback_later()  # it may take longer than what else counts as hanging
     if item.get_closest_marker("browser") and not find_chromium():
         say = pytest.fail if os.environ.get("CI") else pytest.skip
         say("Chromium is not installed (Debian: apt-get install chromium)")
@@ -56,6 +72,45 @@ def chromium() -> str:
     path = find_chromium()
     assert path, "mark the test `browser`, so that it is skipped where there is no Chromium"
     return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A started Chromium. As long as it lives an event loop seems to run in this thread: asyncio.run() and a second
+    Playwright fail, so it ends with its module, and Django would refuse the database, so that check is off."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """`new_page(base_url=…)`: an empty browser window that shares nothing with the others of a test.
+
+    A console error, a script error or a refusal by a page's security policy fails the test.
+    """
+    contexts, complaints = list[BrowserContext](), list[str]()
+
+    def new_page(**options: Any) -> Page:
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], locale="en-US", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield new_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    """One empty browser window of a desktop's size."""
+    return new_page(viewport={"width": 1440, "height": 900})
 
 
 @pytest.fixture(scope="session")

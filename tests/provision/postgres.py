@@ -25,10 +25,15 @@ SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
+STOPPED = "stopped"
 
 
-def start() -> Server:
-    """An empty cluster on a free port of the loopback address and on a socket in its folder; takes about 2 s."""
+def start(*, can_restart: bool = False) -> Server:
+    """An empty cluster on a free port of the loopback address and on a socket in its folder; takes about 2 s.
+
+    One that can restart does so whenever it ends, as soon as no file `stopped` lies in its folder, and has then lost
+    nothing that it had confirmed.
+    """
     user = UNPRIVILEGED if os.geteuid() == 0 else ""  # PostgreSQL refuses to run as root
     password, port = secrets.token_hex(16), free_port()
     url = f"postgresql://postgres:{password}@127.0.0.1:{port}/tollbooth"
@@ -37,7 +42,10 @@ def start() -> Server:
         binaries = copy_binaries(folder) if user else PACKAGE / "pginstall" / "bin"
         if user:
             give(folder, user)
-        command = ["sh", "-c", f"{initdb(binaries, folder)} && exec {postgres(binaries, folder, port)}"]
+        run = (
+            restarting(binaries, folder, port) if can_restart else f"exec {postgres(binaries, folder, port, SETTINGS)}"
+        )
+        command = ["sh", "-c", f"{initdb(binaries, folder)} && {run}"]
         kept_by = keep(command, folder=folder, user=user, answers=lambda: answers(url))
     return Server(url=url, folder=folder, kept_by=kept_by)
 
@@ -67,10 +75,15 @@ def initdb(binaries: Path, folder: Path) -> str:
     return f"{shlex.quote(str(binaries / 'initdb'))} {options} {locale} {files}"
 
 
-def postgres(binaries: Path, folder: Path, port: int) -> str:
-    settings = {**SETTINGS, "port": str(port), "unix_socket_directories": str(folder)}
+def postgres(binaries: Path, folder: Path, port: int, settings: dict[str, str]) -> str:
+    settings = {**settings, "port": str(port), "unix_socket_directories": str(folder)}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return shlex.join([str(binaries / "postgres"), "-D", str(folder / "data"), *options])
+
+
+def restarting(binaries: Path, folder: Path, port: int) -> str:
+    run = postgres(binaries, folder, port, {**SETTINGS, "synchronous_commit": "on"})
+    return f"{{ trap exit INT; while :; do [ -e {shlex.quote(str(folder / STOPPED))} ] || {run}; sleep 0.1; done; }}"
 
 
 def answers(url: str) -> bool:

@@ -71,11 +71,11 @@ def alice(transactional_db, sandbox):
     return Caller("", user, issued.token, issued.plain_key)
 
 
-def open_stream(alice, *, model="sandbox-long"):
+def open_stream(alice, *, model="sandbox-long", **fields):
     """A running stream of which at least one piece has arrived."""
     headers = {"Authorization": f"Bearer {alice.key}"}
     url = f"{alice.base_url}/chat/completions"
-    response = requests.post(url, json=chat(model, stream=True), headers=headers, stream=True, timeout=60)
+    response = requests.post(url, json=chat(model, stream=True, **fields), headers=headers, stream=True, timeout=60)
     pieces = response.iter_content(None)
     next(pieces)
     return response, pieces
