@@ -231,6 +231,7 @@ RELAY_FIRST_BYTE_TIMEOUT = env.float("RELAY_FIRST_BYTE_TIMEOUT", default=120)
 RELAY_IDLE_TIMEOUT = env.float("RELAY_IDLE_TIMEOUT", default=60)
 RELAY_TOTAL_TIMEOUT = env.float("RELAY_TOTAL_TIMEOUT", default=1800)
 RELAY_ERROR_PROFILE = env.str("RELAY_ERROR_PROFILE", default="standard")  # or "classic": 500 for every upstream failure
+RELAY_LIMITS_BUDGET = env.float("RELAY_LIMITS_BUDGET", default=0.1)  # seconds a request may wait for Redis
 RELAY_DRAIN_SECONDS = env.float("RELAY_DRAIN_SECONDS", default=30)
 
 # ── Money ────────────────────────────────────────────────────────────────────

@@ -24,7 +24,6 @@ from tokens.selectors import TokenSnapshot
 logger = logging.getLogger("tollbooth.relay")
 
 T = TypeVar("T")
-BUDGET_SECONDS = 0.1
 BREAK_SECONDS = 5.0
 
 
@@ -38,9 +37,10 @@ class Admission(NamedTuple):
 class Limiter:
     """One per process: the counts in Redis where there is one, behind a breaker, else those of the process."""
 
-    def __init__(self, redis_url: str = "") -> None:
+    def __init__(self, redis_url: str = "", *, budget: float = 0.1) -> None:
+        self._budget = budget
         self._local = LocalWindows()
-        self._shared = SharedWindows(redis_url) if redis_url else None
+        self._shared = SharedWindows(redis_url, budget=budget) if redis_url else None
         # A blocking client in a thread of its own: its time-outs run out when Redis is slow, not when our loop is.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="limits")
         self._away_until = 0.0
@@ -96,7 +96,7 @@ class Limiter:
         if not self.is_shared:
             return None
         job = self._thread.submit(self._guarded, work)
-        await asyncio.wait([asyncio.wrap_future(job)], timeout=BUDGET_SECONDS)
+        await asyncio.wait([asyncio.wrap_future(job)], timeout=self._budget)
         if job.done():  # the thread's word, not the loop's: a busy loop may see the time-out before the answer
             return job.result()
         job.cancel()

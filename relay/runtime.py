@@ -37,7 +37,7 @@ class Runtime:
     def __init__(self) -> None:
         self.client = new_client()
         self.writer = LedgerWriter()
-        self.limiter = Limiter(settings.REDIS_URL)
+        self.limiter = Limiter(settings.REDIS_URL, budget=settings.RELAY_LIMITS_BUDGET)
         self.random = SystemRandom()
         self.active: dict[UUID, Exchange] = {}
         self.prices = Snapshot(load_price_list, depends_on=("prices", "groups"))

@@ -13,7 +13,6 @@ from redis.retry import Retry
 
 from relay.windows import WINDOW_SECONDS, Answer, Ask, Limit
 
-SOCKET_SECONDS = 0.04  # once to connect and once to answer make less than a tenth of a second
 SLOT_SECONDS = 15  # a slot outlives the process that took it by so long
 
 _COMMON = (
@@ -108,11 +107,12 @@ redis.call('EXPIRE', KEYS[1], 2 * slot)
 class SharedWindows:
     """See `relay.windows.Windows`. Every method raises RedisError when Redis refuses or hangs; nothing is retried."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, budget: float) -> None:
+        patience = budget / 2.5  # once to connect and once to answer stay within the budget
         self._redis = redis.Redis.from_url(
             url,
-            socket_timeout=SOCKET_SECONDS,
-            socket_connect_timeout=SOCKET_SECONDS,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
             retry=Retry(NoBackoff(), 0),
         )
         self._admit, self._end, self._prolong = map(self._redis.register_script, (ADMIT, END, PROLONG))
