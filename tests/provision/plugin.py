@@ -12,13 +12,15 @@ Neither your `.env` nor your `var/` is touched. The seed of the property tests i
 
 import os
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import execnet
 import pytest
+
+from tests.provision.servers import kept_folder
 
 WORKER = "PYTEST_XDIST_WORKER"
 SEED = "TOLLBOOTH_TEST_SEED"
@@ -30,14 +32,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     options = early_config.known_args_namespace
     if WORKER in os.environ or options.help or options.version:
         return  # a worker inherits the environment of the process that started it
-    folder = running.enter_context(tempfile.TemporaryDirectory(prefix="tollbooth-tests-"))
-    os.environ.update(installation(folder))
+    folder = kept_folder("tollbooth-tests-")
+    running.callback(folder.stop)
+    os.environ.update(installation(folder.folder))
     os.environ.setdefault(SEED, str(random.randrange(2**32)))
 
 
-def installation(folder: str) -> dict[str, str]:
+def installation(folder: Path) -> dict[str, str]:
     """The environment of the product under test; starts the servers it needs and nobody named."""
-    own = {"ENV_FILE": os.devnull, "VAR_DIR": folder}
+    own = {"ENV_FILE": os.devnull, "VAR_DIR": str(folder)}
     if os.environ.get("TOLLBOOTH_TEST_DB") == "sqlite":
         return {**own, "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3", "REDIS_URL": ""}
     return own | dict(started_servers())

@@ -52,6 +52,16 @@ def wheel(package: str) -> Path:
     return Path(spec.origin).parent
 
 
+def kept_folder(prefix: str) -> Server:
+    """A folder that lives as long as this process, without a server in it."""
+    with new_folder(prefix) as folder:
+        return Server(
+            url=folder.as_uri(),
+            folder=folder,
+            kept_by=keep(["sleep", "infinity"], folder=folder, user="", answers=lambda: True),
+        )
+
+
 def free_port() -> int:
     """A port of the loopback address that nobody listens on just now."""
     with socket.socket() as probe:

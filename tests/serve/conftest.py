@@ -27,6 +27,7 @@ class Product:
             "ENV_FILE": os.devnull,
             "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3",
             "REDIS_URL": "",
+            "SANDBOX_PORT": str(unused_port()),
             "RELAY_DRAIN_SECONDS": "5",
         }
         self.environment = {**inherited, **own, **environment}

@@ -1,46 +1,24 @@
 """What scripts add to Token Management, in a real browser under the real policy."""
 
 import re
-from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tokens.models import Token
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @pytest.fixture
-def browsing(chromium, live_server, client_of):
-    """`with browsing(alice) as page`: her browser. Rows are made before and read after: inside, an event loop runs."""
+def browsing(new_page, live_server, client_of):
+    """`page = browsing(alice)`: a browser window in which she is signed in."""
 
-    @contextmanager
     def browsing(user):
+        page = new_page(base_url=live_server.url)
         session = client_of(user).cookies["sessionid"].value
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
-            context = browser.new_context(
-                base_url=live_server.url, permissions=["clipboard-read", "clipboard-write"], locale="en-US"
-            )
-            context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-            page, complaints = context.new_page(), []
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-            yield page
-            browser.close()
-        assert complaints == []
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        return page
 
     return browsing
 
@@ -51,73 +29,73 @@ def clipboard(page):
 
 def test_copying_keys(alice, issue, browsing):
     first, second = issue(alice, name="one"), issue(alice, name="two")
-    with browsing(alice) as page:
-        page.goto("/tokens")
-        page.get_by_role("button", name="Copy the key of one").click()
-        page.get_by_label("Password").fill("correct horse battery")
-        page.get_by_role("button", name="Confirm").click()
-        expect(page.get_by_text(first.plain_key)).to_be_visible()
+    page = browsing(alice)
+    page.goto("/tokens")
+    page.get_by_role("button", name="Copy the key of one").click()
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text(first.plain_key)).to_be_visible()
 
-        page.goto("/tokens")
-        page.get_by_role("button", name="Copy the key of one").click()
-        expect(page.get_by_text("Copied to clipboard!")).to_be_visible()
-        assert clipboard(page) == first.plain_key
+    page.goto("/tokens")
+    page.get_by_role("button", name="Copy the key of one").click()
+    expect(page.get_by_text("Copied to clipboard!")).to_be_visible()
+    assert clipboard(page) == first.plain_key
 
-        copy_selected = page.get_by_role("button", name="Copy selected")
-        expect(copy_selected).to_be_disabled()
-        page.get_by_label("Select all tokens of this page").check()
-        expect(page.get_by_text("2 selected")).to_be_visible()
-        copy_selected.click()
-        expect(page.get_by_text("Copied to clipboard!")).to_have_count(2)
-        assert clipboard(page) == f"two\t{second.plain_key}\none\t{first.plain_key}"
+    copy_selected = page.get_by_role("button", name="Copy selected")
+    expect(copy_selected).to_be_disabled()
+    page.get_by_label("Select all tokens of this page").check()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    copy_selected.click()
+    expect(page.get_by_text("Copied to clipboard!")).to_have_count(2)
+    assert clipboard(page) == f"two\t{second.plain_key}\none\t{first.plain_key}"
 
 
 def test_deleting_asks_in_a_dialog(alice, issue, browsing):
     issue(alice, name="one")
     issue(alice, name="two")
-    with browsing(alice) as page:
-        page.goto("/tokens")
-        page.get_by_role("button", name="Delete one").click()
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("one")
-        page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
+    page = browsing(alice)
+    page.goto("/tokens")
+    page.get_by_role("button", name="Delete one").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("one")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
 
-        page.get_by_label("Select two").check()
-        page.get_by_role("button", name="Delete selected").click()
-        expect(dialog).to_contain_text("two")
-        dialog.get_by_role("button", name="Delete").click()
-        expect(page.get_by_text("1 token was deleted.")).to_be_visible()
+    page.get_by_label("Select two").check()
+    page.get_by_role("button", name="Delete selected").click()
+    expect(dialog).to_contain_text("two")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("1 token was deleted.")).to_be_visible()
     assert set(Token.objects.filter(deleted_at=None).values_list("name", flat=True)) == {"one"}
 
 
 def test_the_filter_answers_while_typing(alice, issue, browsing):
     issue(alice, name="production")
     issue(alice, name="staging")
-    with browsing(alice) as page:
-        page.goto("/tokens")
-        page.get_by_role("searchbox").fill("prod")
-        expect(page.get_by_role("row", name=re.compile("staging"))).to_have_count(0)
-        expect(page).to_have_url(re.compile(r"\?q=prod"))
-        expect(page.get_by_role("button", name="Copy selected")).to_be_disabled()
+    page = browsing(alice)
+    page.goto("/tokens")
+    page.get_by_role("searchbox").fill("prod")
+    expect(page.get_by_role("row", name=re.compile("staging"))).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"\?q=prod"))
+    expect(page.get_by_role("button", name="Copy selected")).to_be_disabled()
 
 
 def test_the_form_converts_while_typing_and_hides_what_does_not_matter(alice, standard, browsing):
-    with browsing(alice) as page:
-        page.goto("/tokens/new")
-        amount, equivalent = page.get_by_label("Quota", exact=True), page.locator("[data-equivalent]")
-        expect(amount).to_be_hidden()
-        page.get_by_role("switch", name="Unlimited quota").uncheck()
-        expect(equivalent).to_have_text("$1.00")
-        amount.fill("1")
-        expect(equivalent).to_have_text("$0.000002")
-        page.locator(".segmented").get_by_text("$", exact=True).click()
-        amount.fill("1,234.50")
-        expect(equivalent).to_have_text("617,250,000 quota")
-        amount.fill("1.2.3")
-        expect(equivalent).to_have_text("–")
+    page = browsing(alice)
+    page.goto("/tokens/new")
+    amount, equivalent = page.get_by_label("Quota", exact=True), page.locator("[data-equivalent]")
+    expect(amount).to_be_hidden()
+    page.get_by_role("switch", name="Unlimited quota").uncheck()
+    expect(equivalent).to_have_text("$1.00")
+    amount.fill("1")
+    expect(equivalent).to_have_text("$0.000002")
+    page.locator(".segmented").get_by_text("$", exact=True).click()
+    amount.fill("1,234.50")
+    expect(equivalent).to_have_text("617,250,000 quota")
+    amount.fill("1.2.3")
+    expect(equivalent).to_have_text("–")
 
-        date = page.get_by_label("Date and time")
-        expect(date).to_be_hidden()
-        page.get_by_text("On a date").click()
-        expect(date).to_be_visible()
+    date = page.get_by_label("Date and time")
+    expect(date).to_be_hidden()
+    page.get_by_text("On a date").click()
+    expect(date).to_be_visible()
