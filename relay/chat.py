@@ -1,6 +1,7 @@
 """A chat completion request as the relay understands it. Pure: bytes in, a checked value out; unknown fields stay."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ MAX_MODEL_LENGTH = 120
 MAX_CHOICES = 128
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChatRequest:
     """What routing, billing and metering need to know; `payload` and `raw` are what the caller sent."""
 
@@ -29,9 +30,14 @@ class ChatRequest:
         """No more prompt tokens than this."""
         return prompt_bound(self.payload)
 
+    @cached_property
+    def prompt_estimate(self) -> int:
+        """A fair guess of the prompt's tokens; kept, because every heartbeat of a stream asks for it."""
+        return prompt_estimate(self.payload)
+
     def tokens_estimate(self) -> int:
         """A fair guess of what the prompt and the longest answer asked for make together."""
-        return prompt_estimate(self.payload) + (self.max_tokens or 0) * self.choices
+        return self.prompt_estimate + (self.max_tokens or 0) * self.choices
 
     def body_for(self, upstream_model: str) -> bytes:
         """The body to send upstream: the caller's own bytes unless the model's name or the metering needs a change."""

@@ -16,7 +16,7 @@ from django.utils import timezone
 from billing.holds import Hold, Settlement, charge_within, cost_of
 from billing.models import UsageRecord
 from billing.pricing import Quote, Usage, upper_bound
-from billing.usage import Reported, estimate_text, normalise, prompt_estimate
+from billing.usage import Reported, estimate_text, normalise
 from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
@@ -112,7 +112,7 @@ class Exchange:
     def seen(self) -> Usage:
         """What a crash right now would be charged for."""
         output = self._meter.output_estimate
-        return Usage(input=prompt_estimate(self._request.payload), output=output) if output else Usage()
+        return Usage(input=self._request.prompt_estimate, output=output) if output else Usage()
 
     def abandon(self, reason: EndReason = EndReason.CLIENT_GONE) -> None:
         """Settle what was delivered, unless a settlement is under way already. Safe to call at any time, repeatedly."""
@@ -331,7 +331,7 @@ class Exchange:
             return Rule.NOTHING, reported.usage if reported else Usage()
         if reported is not None:
             return Rule.REPORTED, reported.usage
-        return Rule.DELIVERED, Usage(input=prompt_estimate(self._request.payload), output=output_estimate)
+        return Rule.DELIVERED, Usage(input=self._request.prompt_estimate, output=output_estimate)
 
     async def _settle(self, settlement: Settlement) -> None:
         """Wait until the settlement is durable; a caller who leaves meanwhile does not undo it."""
