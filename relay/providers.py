@@ -21,6 +21,7 @@ PROVIDERS: dict[str, Provider] = {
     preset.code: preset
     for preset in (
         Provider("openai", "OpenAI", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        Provider("anthropic", "Anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
         Provider("deepseek", "DeepSeek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
         Provider("moonshot", "Moonshot (Kimi)", "https://api.moonshot.cn/v1", "MOONSHOT_API_KEY"),
         Provider("zhipu", "Zhipu (GLM)", "https://open.bigmodel.cn/api/paas/v4", "ZHIPU_API_KEY"),

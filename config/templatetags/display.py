@@ -23,6 +23,16 @@ def usd_short(nano: int | None) -> str:
 
 
 @register.filter
+def usd_price(nano: int) -> str:
+    """A list price: four decimals from a cent up, below it four digits that count. Converted prices have nine."""
+    return money.format_usd_short(nano) if nano < money.NANO_PER_USD // 100 else money.format_usd(_to_step(nano, 100_000))
+
+
+def _to_step(nano: int, step: int) -> int:
+    return (nano + step // 2) // step * step
+
+
+@register.filter
 def usd_exact(exact: int) -> str:
     """A charge line (nano-dollars × 1,000,000) in dollars, before it is rounded: `$0.0000162`."""
     dollars = (Decimal(exact) / (money.PPM * money.NANO_PER_USD)).normalize()

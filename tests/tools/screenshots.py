@@ -5,6 +5,7 @@
 """
 
 import argparse
+import io
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -24,6 +26,7 @@ PAGES = {
     "pricing": "/pricing",
 }
 DESKTOP = {"width": 1440, "height": 900}
+TALLEST = 1900
 PHONE = {"width": 390, "height": 844}
 LOOKS = {
     "light": {"viewport": DESKTOP, "color_scheme": "light"},
@@ -70,9 +73,18 @@ def draw(browser: Browser, look: str, url: str, email: str, password: str, names
     sign_in(page, email, password)
     for name in names or PAGES:
         page.goto(PAGES[name], wait_until="networkidle")
-        page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=look != "phone", animations="disabled")
+        if look != "phone":
+            show_whole(page)
+        page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
         print(f"{name}-{look}.png")
     context.close()
+
+
+def show_whole(page: Page) -> None:
+    """As tall a window as the page, up to a limit: in a full-page picture what is sticky would end half-way."""
+    page.set_viewport_size(DESKTOP)
+    wanted = page.locator("html").evaluate("html => html.scrollHeight")
+    page.set_viewport_size({"width": DESKTOP["width"], "height": max(DESKTOP["height"], min(wanted, TALLEST))})
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
@@ -99,7 +111,7 @@ def product(arguments: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
             yield url, EMAIL, PASSWORD
 
 
-def furnish(folder: str):
+def furnish(folder: str) -> Any:
     """Migrate, seed and fill a database in `folder`; returns the application that serves it."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -113,14 +125,18 @@ def furnish(folder: str):
     }
     from django.core.management import call_command
 
-    from config.asgi import application  # sets Django up
+    import django
+    from django.core.management import call_command
+
+    django.setup()
     from tests.tools.showroom import furnish as fill
 
-    call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
-    call_command("load_prices", verbosity=0)
-    call_command("seed", verbosity=0)
+    for command in ("migrate", "collectstatic", "load_prices", "seed"):
+        options = {"interactive": False} if command in ("migrate", "collectstatic") else {}
+        call_command(command, verbosity=0, stdout=io.StringIO(), **options)
     fill()
+    from config.asgi import application  # only now: it looks at the collected files when it is made
+
     return application
 
 
