@@ -1,6 +1,6 @@
 """What a key spends in a day and a month, and its caps. Pure: locked counters in, changed counters out.
 
-A hold counts in the day of its request (UTC) until it is settled, its charge counts there after that. The day never goes
+A hold counts in the UTC day of its request until it is settled, its charge counts there after that. The day never goes
 back: under a clock that jumps back, holds count in the latest day there was.
 """
 

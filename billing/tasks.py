@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from billing import lots, proof, rollups
 
-
 logger = logging.getLogger("tollbooth.ledger")
 
 
