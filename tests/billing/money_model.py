@@ -24,6 +24,8 @@ class Account:
 class Key:
     user_id: int
     quota: int | None
+    monthly_cap: int | None = None
+    daily_cap: int | None = None
     used: int = 0
     held: int = 0
     is_enabled: bool = True
@@ -75,6 +77,8 @@ class Books:
             (not key.is_enabled, "key_disabled"),
             (key.is_expired, "key_expired"),
             (key.quota is not None and key.quota - key.used - key.held < hold.amount, "key_quota_exhausted"),
+            (self._is_over(key.monthly_cap, hold, "%Y-%m"), "key_quota_exhausted"),
+            (self._is_over(key.daily_cap, hold, "%Y-%m-%d"), "key_quota_exhausted"),
         ]
         for applies, code in refusals:
             if applies:
@@ -83,6 +87,16 @@ class Books:
         key.held += hold.amount
         self.records[hold.id] = Record(hold.user_id, hold.token_id, hold.amount, hold.quote, hold.created_at)
         return "held"
+
+    def _is_over(self, cap: int | None, hold, period: str) -> bool:
+        """Whether a hold would take its key over a cap: what runs counts as held, what ended as charged."""
+        now = hold.created_at.strftime(period)
+        spent = (
+            record.hold if record.status == "open" else record.charge
+            for record in self.records.values()
+            if record.token_id == hold.token_id and record.created_at.strftime(period) == now
+        )
+        return cap is not None and sum(spent) + hold.amount > cap
 
     def settle(self, record_id: UUID, *, status: str, charge: int, usage: Usage) -> bool:
         """Whether this settled it."""

@@ -42,6 +42,7 @@ pytestmark = [pytest.mark.money, pytest.mark.django_db]
 
 LONG_AGO = datetime(2025, 3, 1, tzinfo=UTC)
 MONEY = st.integers(0, 60_000)  # nano-dollars; a token costs one or two thousand
+LIMIT = st.none() | MONEY
 USAGES = st.builds(Usage, input=st.integers(0, 20), output=st.integers(0, 20))
 ENDINGS = st.sampled_from([("settled", "reported"), ("settled", "delivered"), ("failed", "nothing")])
 KINDS = st.sampled_from([LedgerEntry.Kind.GRANT, LedgerEntry.Kind.REFUND, LedgerEntry.Kind.ADJUSTMENT])
@@ -72,7 +73,7 @@ class Money(RuleBasedStateMachine):
     @initialize(balance=st.integers(1, 60_000))
     def somebody_has_a_key(self, balance):
         self.add_account()
-        self.add_key(0, None)
+        self.add_key(0, None, None, None)
         self.post(0, balance, LedgerEntry.Kind.GRANT, "first")
 
     @precondition(lambda self: len(self.books.accounts) < 3)
@@ -81,13 +82,14 @@ class Money(RuleBasedStateMachine):
         self.books.accounts[make_user().pk] = Account()
 
     @precondition(lambda self: len(self.books.keys) < 5)
-    @rule(pick=st.integers(0), quota=st.none() | MONEY)
-    def add_key(self, pick, quota):
+    @rule(pick=st.integers(0), quota=LIMIT, monthly_cap=LIMIT, daily_cap=LIMIT)
+    def add_key(self, pick, quota, monthly_cap, daily_cap):
         user_id = self.one_of(self.books.accounts, pick)
-        token = make_token(User.objects.get(pk=user_id), quota=quota, group=self.group)
-        self.books.keys[token.pk] = Key(user_id, quota)
+        limits = {"quota": quota, "monthly_cap": monthly_cap, "daily_cap": daily_cap}
+        token = make_token(User.objects.get(pk=user_id), group=self.group, **limits)
+        self.books.keys[token.pk] = Key(user_id, **limits)
 
-    @rule(pick=st.integers(0), quota=st.none() | MONEY)
+    @rule(pick=st.integers(0), quota=LIMIT)
     def edit_quota(self, pick, quota):
         token_id = self.one_of(self.books.keys, pick)
         key = self.books.keys[token_id]
@@ -187,7 +189,7 @@ class Money(RuleBasedStateMachine):
         token = Token.objects.get(pk=self.one_of(self.books.keys, data.draw(st.integers(0), "key")))
         ratio_ppm = data.draw(st.sampled_from([0, 280_000, 1_000_000, 1_500_000]), "ratio")
         hold = make_hold(token, id=self.new_id(), price=self.price, created_at=self.now, ratio_ppm=ratio_ppm)
-        return replace(hold, amount=data.draw(MONEY, "amount"))
+        return replace(hold, amount=data.draw(st.integers(0, 20_000), "amount"))
 
     def new_settlement(self, data, record_id):
         status, how = data.draw(ENDINGS, "ending")

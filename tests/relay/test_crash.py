@@ -57,7 +57,7 @@ def process(transactional_db, tmp_path):
 def _answers(port):
     try:
         return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
