@@ -1,0 +1,122 @@
+"""What one transaction does when its requests depend on each other, and where its rules have their edges."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError
+
+from billing.admission import TokenState, WalletState, admit
+from billing.caps import Spending
+from billing.holds import Settlement
+from billing.lots import Lot, commit, place_hold, settle
+from billing.models import UsageRecord
+from billing.pricing import Usage
+from billing.proof import check_books
+from config.kernel.money import usd
+from tests.factories import make_hold, make_token, make_user
+from tokens.models import Token
+
+pytestmark = [pytest.mark.money, pytest.mark.django_db]
+NOW = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+def ending(hold, tokens=10_000):
+    """A settlement at two dollars per million tokens."""
+    return Settlement(hold.id, "settled", "completed", "reported", Usage(input=0, output=tokens), 2_000 * tokens)
+
+
+def codes(refusals):
+    return [refusal.code if refusal else "held" for refusal in refusals]
+
+
+def test_quota_freed_in_a_lot_serves_the_holds_of_the_same_lot():
+    token = make_token(make_user(balance="10"), quota=usd("0.20"))
+    first, second = make_hold(token, amount="0.20"), make_hold(token, amount="0.17")
+    place_hold(first)
+    outcome = commit(Lot(settlements=[ending(first)], holds=[second, make_hold(token, amount="0.02")]))
+    assert outcome.settled == [True]
+    assert codes(outcome.refusals) == ["held", "key_quota_exhausted"]  # 0.02 was charged and 0.17 is held: 0.01 is left
+    assert (Token.objects.get().used, Token.objects.get().held) == (usd("0.02"), usd("0.17"))
+    assert check_books() == []
+
+
+def test_a_lot_frees_exactly_what_it_does_not_charge():
+    token = make_token(make_user(balance="0.20"))
+    first = make_hold(token, amount="0.20")
+    place_hold(first)
+    holds = [make_hold(token, amount="0.18"), make_hold(token, amount="0.01")]
+    assert codes(commit(Lot(settlements=[ending(first)], holds=holds)).refusals) == ["held", "insufficient_quota"]
+
+
+def test_of_settlements_in_one_lot_the_first_counts():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    place_hold(hold)
+    outcome = commit(Lot(settlements=[ending(hold, 7_000), ending(hold, 9_000)]))
+    assert outcome.settled == [True, False]
+    assert Token.objects.get().used == 7_000 * 2_000
+
+
+def test_only_a_retry_may_place_the_same_hold_again():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    place_hold(hold)
+    assert commit(Lot(holds=[hold], is_retry=True)).refusals == [None]
+    with pytest.raises(IntegrityError):
+        place_hold(hold)
+    assert Token.objects.get().held == hold.amount
+
+
+def test_a_settlement_is_not_suspect_unless_it_says_so():
+    token = make_token(make_user(balance="1"))
+    plain, odd = make_hold(token), make_hold(token)
+    commit(Lot(holds=[plain, odd]))
+    settle(ending(plain))
+    settle(replace(ending(odd), is_suspect=True))
+    assert [UsageRecord.objects.get(pk=hold.id).is_suspect for hold in (plain, odd)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "code"), [(timedelta(0), "key_expired"), (timedelta(microseconds=1), "held"), (None, "held")]
+)
+def test_a_key_expires_at_its_moment(expires_in, code):
+    state = token_state(expires_at=None if expires_in is None else NOW + expires_in)
+    assert ask([5], wallet=WalletState(5, True), token=state) == [code]
+
+
+def test_each_hold_leaves_less_for_the_next():
+    asked, wallet, token = [4, 4, 1, 2, 1], WalletState(9, True), token_state(left=7)
+    assert ask(asked, wallet=wallet, token=token) == [
+        "held",
+        "key_quota_exhausted",
+        "held",
+        "held",
+        "key_quota_exhausted",
+    ]
+    assert (wallet.available, token.left) == (2, 0)
+
+
+def test_a_refused_hold_takes_nothing():
+    wallet, token = WalletState(3, True), token_state(left=100)
+    assert ask([4, 3, 1], wallet=wallet, token=token) == ["insufficient_quota", "held", "insufficient_quota"]
+    assert (wallet.available, token.left) == (0, 97)
+
+
+def test_a_wallet_or_key_that_is_not_there_is_a_refusal():
+    assert ask([0], wallet=None, token=token_state()) == ["insufficient_quota"]
+    assert ask([0], wallet=WalletState(1, True), token=None) == ["invalid_api_key"]
+
+
+def token_state(*, left=None, expires_at=None):
+    free = Spending(day=None, day_spent=0, month_spent=0, daily_cap=None, monthly_cap=None)
+    return TokenState(is_deleted=False, is_enabled=True, expires_at=expires_at, left=left, spending=free)
+
+
+def ask(amounts, *, wallet, token):
+    """The codes for holds of so many nano-dollars, in their order."""
+    row = make_token(make_user())
+    holds = [replace(make_hold(row), amount=amount) for amount in amounts]
+    wallets = {row.user_id: wallet} if wallet else {}
+    tokens = {row.pk: token} if token else {}
+    return codes(admit(holds, wallets=wallets, tokens=tokens, now=NOW))
