@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import requests
 from django.core.management import call_command
-from django.db import ConnectionHandler, connections
+from django.db import connections
+from django.db.utils import ConnectionHandler
 
 from billing.models import UsageRecord
 from relay.sandbox.app import app as sandbox_app
