@@ -25,11 +25,10 @@ def usd_short(nano: int | None) -> str:
 @register.filter
 def usd_price(nano: int) -> str:
     """A list price: four decimals from a cent up, below it four digits that count. Converted prices have nine."""
-    return money.format_usd_short(nano) if nano < money.NANO_PER_USD // 100 else money.format_usd(_to_step(nano, 100_000))
-
-
-def _to_step(nano: int, step: int) -> int:
-    return (nano + step // 2) // step * step
+    if nano < money.NANO_PER_USD // 100:
+        return money.format_usd_short(nano)
+    step = money.NANO_PER_USD // 10_000
+    return money.format_usd((nano + step // 2) // step * step)
 
 
 @register.filter

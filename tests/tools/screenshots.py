@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PAGES = {
@@ -25,9 +25,9 @@ PAGES = {
     "usage": "/usage",
     "pricing": "/pricing",
 }
-DESKTOP = {"width": 1440, "height": 900}
+DESKTOP = ViewportSize(width=1440, height=900)
 TALLEST = 1900
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 LOOKS = {
     "light": {"viewport": DESKTOP, "color_scheme": "light"},
     "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
@@ -36,20 +36,18 @@ LOOKS = {
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
-def main() -> int:
-    """Write every page in every look, or those named; returns the exit code."""
+def main() -> None:
+    """Write every page in every look, or those named."""
     arguments = parsed()
     chromium = shutil.which("chromium")
     if chromium is None:
-        print("Chromium is not installed (Debian: apt-get install chromium).", file=sys.stderr)
-        return 1
+        sys.exit("Chromium is not installed (Debian: apt-get install chromium).")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with product(arguments) as (url, email, password), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for look in LOOKS:
             draw(browser, look, url, email, password, arguments.pages)
         browser.close()
-    return 0
 
 
 def parsed() -> argparse.Namespace:
@@ -76,7 +74,7 @@ def draw(browser: Browser, look: str, url: str, email: str, password: str, names
         if look != "phone":
             show_whole(page)
         page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
-        print(f"{name}-{look}.png")
+        sys.stdout.write(f"{name}-{look}.png\n")
     context.close()
 
 
@@ -84,7 +82,7 @@ def show_whole(page: Page) -> None:
     """As tall a window as the page, up to a limit: in a full-page picture what is sticky would end half-way."""
     page.set_viewport_size(DESKTOP)
     wanted = page.locator("html").evaluate("html => html.scrollHeight")
-    page.set_viewport_size({"width": DESKTOP["width"], "height": max(DESKTOP["height"], min(wanted, TALLEST))})
+    page.set_viewport_size(ViewportSize(width=DESKTOP["width"], height=max(DESKTOP["height"], min(wanted, TALLEST))))
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
@@ -123,8 +121,6 @@ def furnish(folder: str) -> Any:
         "API_BASE_URL": "https://api.tollbooth.example/v1",
         "LOG_LEVEL": "ERROR",
     }
-    from django.core.management import call_command
-
     import django
     from django.core.management import call_command
 
@@ -141,4 +137,4 @@ def furnish(folder: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
