@@ -1,15 +1,15 @@
 """What can be called and what it costs, for pages."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import ModelPrice
+from billing.models import ModelPrice, PriceOverride
 from billing.pricing import Charge, Prices, Quote, Usage, charge
 from config.kernel.money import PPM
 from relay.models import Channel, ChannelModel
@@ -22,10 +22,14 @@ SAMPLE_USAGE = Usage(input=1_200, cache_read=800, output=450)
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model as one group sells it: the list price row, and the group that would serve it (never `auto` itself)."""
+    """A model as one group sells it: the list price row, and the group that would serve it (never `auto` itself).
+
+    `own` is the price agreed with this customer in place of the list's; the group's ratio applies to it all the same.
+    """
 
     listed: ModelPrice
     group: Group
+    own: Prices | None = None
 
     @property
     def model(self) -> str:
@@ -48,7 +52,7 @@ class Offer:
 
     @property
     def is_list_price(self) -> bool:
-        return self.group.ratio_ppm == PPM
+        return self.group.ratio_ppm == PPM and self.own is None
 
     @property
     def list_prices(self) -> Prices:
@@ -56,23 +60,40 @@ class Offer:
 
     @property
     def prices(self) -> Prices:
-        """List prices times the group's ratio, in nano-dollars, rounded up: charges round once, at their total."""
-        return self.list_prices.times(self.group.ratio_ppm)
+        """What is paid, the group's ratio included, in nano-dollars, rounded up: charges round once, at their total."""
+        return (self.own or self.list_prices).times(self.group.ratio_ppm)
 
     @property
     def sample(self) -> Charge:
         """What a call of `SAMPLE_USAGE` would be charged."""
-        quote = Quote(price_id=self.listed.pk, prices=self.list_prices, ratio_ppm=self.group.ratio_ppm)
+        quote = Quote(price_id=self.listed.pk, prices=self.own or self.list_prices, ratio_ppm=self.group.ratio_ppm)
         return charge(SAMPLE_USAGE, quote)
 
 
-def price_groups(user: User | AnonymousUser) -> QuerySet[Group]:
-    """The groups whose prices this visitor may see: the public ones and those opened to them."""
-    opened = Q(access__user=user) if isinstance(user, User) else Q()
-    return Group.objects.filter(Q(is_public=True) | opened).distinct()
+def price_groups(user: User | AnonymousUser) -> list[Group]:
+    """The groups whose prices this visitor may see: the public ones and those opened to them.
+
+    Each at the ratio this visitor pays, so these rows are to be shown and never saved.
+    """
+    if not isinstance(user, User):
+        return list(Group.objects.filter(is_public=True))
+    groups = list(Group.objects.filter(Q(is_public=True) | Q(access__user=user)).distinct())
+    own = dict(PriceOverride.objects.filter(user=user, group__isnull=False).values_list("group_id", "ratio_ppm"))
+    for group in groups:
+        group.ratio_ppm = own.get(group.pk) or group.ratio_ppm
+    return groups
 
 
-def callable_models(group: Group, *, among: Iterable[Group] | None = None) -> list[Offer]:
+def own_prices(user: User | AnonymousUser) -> dict[str, Prices]:
+    """Prices agreed with this customer, by model."""
+    if not isinstance(user, User):
+        return {}
+    return {row.model: row.prices for row in PriceOverride.objects.filter(user=user, group=None)}
+
+
+def callable_models(
+    group: Group, *, among: Iterable[Group] | None = None, own: Mapping[str, Prices] | None = None
+) -> list[Offer]:
     """Every model that a key in `group` can call now, by name: it has a price, and an enabled channel serves it there.
 
     For the automatic group each model comes from the cheapest group that serves it, of `among` or all public ones.
@@ -83,7 +104,7 @@ def callable_models(group: Group, *, among: Iterable[Group] | None = None) -> li
     offers: dict[str, Offer] = {}
     for candidate in groups:
         for model in served[candidate.code] & prices.keys():
-            offers.setdefault(model, Offer(prices[model], candidate))
+            offers.setdefault(model, Offer(prices[model], candidate, (own or {}).get(model)))
     return [offers[model] for model in sorted(offers)]
 
 

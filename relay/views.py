@@ -1,21 +1,22 @@
 """Home and Pricing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from relay.selectors import Offer, callable_models, cheapest_input, price_groups, showcase
+from billing.pricing import Prices
+from relay.selectors import Offer, callable_models, cheapest_input, own_prices, price_groups, showcase
 from tokens.models import Group
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What this site sells, in one screen."""
-    groups = list(price_groups(request.user))
+    groups = price_groups(request.user)
     chosen = _group_of(groups, "")
-    offers = _on_sale(chosen, groups)
+    offers = _on_sale(chosen, groups, own_prices(request.user))
     context = {
         "groups": groups,
         "model_count": len(offers),
@@ -28,9 +29,9 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 def pricing(request: HttpRequest) -> HttpResponse:
     """The price list. Parameters: `group` (a code), `provider` (a code), `q` (part of a model's name)."""
-    groups = list(price_groups(request.user))
+    groups = price_groups(request.user)
     chosen = _group_of(groups, request.GET.get("group", ""))
-    offers = _on_sale(chosen, groups)
+    offers = _on_sale(chosen, groups, own_prices(request.user))
     query, provider = request.GET.get("q", "").strip(), request.GET.get("provider", "")
     context = {
         "groups": groups,
@@ -51,9 +52,9 @@ def _group_of(groups: list[Group], code: str) -> Group | None:
     return next(iter(named + automatic + groups), None)
 
 
-def _on_sale(chosen: Group | None, groups: list[Group]) -> list[Offer]:
+def _on_sale(chosen: Group | None, groups: list[Group], own: Mapping[str, Prices]) -> list[Offer]:
     """What a visitor would buy. Fault drills can be called, but the price list does not boast of them."""
-    offers = callable_models(chosen, among=groups) if chosen else []
+    offers = callable_models(chosen, among=groups, own=own) if chosen else []
     return [offer for offer in offers if not offer.is_fault_drill]
 
 

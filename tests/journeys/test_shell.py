@@ -1,4 +1,4 @@
-"""What every page shares, in a real browser: theme, language, copying, tabs, the phone's menu; then all that without scripts."""
+"""What every page shares, in a real browser: theme, language, copying, tabs, the phone's menu; then without scripts."""
 
 import pytest
 

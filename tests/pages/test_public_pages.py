@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from billing.models import PriceOverride
 from config.kernel.money import usd
 from orders.models import Package
 from tests.factories import make_channel, make_group, make_price
@@ -125,6 +126,29 @@ def test_a_closed_group_is_seen_by_those_it_is_open_to_only(client, shop, client
         response = browser.get("/pricing", {"group": "vip"})
         assert "vip" not in [group.code for group in response.context["groups"]]
         assert offer_of(response, "gpt-5.1").group.code == "28%"
+
+
+def test_a_customer_sees_the_prices_agreed_with_them(shop, client_of, alice, bob):
+    PriceOverride.objects.create(user=alice, group=make_group("28%"), ratio_ppm=200_000)
+    PriceOverride.objects.create(user=alice, model="glm-4.6", input=usd("0.30"), output=usd("1"))
+    hers, his = (client_of(person).get("/pricing") for person in (alice, bob))
+    assert offer_of(hers, "gpt-5.1").prices.input == usd("0.25")
+    assert offer_of(his, "gpt-5.1").prices.input == usd("0.35")
+    assert offer_of(hers, "glm-4.6").prices.input == usd("0.30")
+    assert "<strong>$0.30</strong>" in hers.content.decode()
+    assert "$0.60</s>" in hers.content.decode()  # the list price beside it
+    assert offer_of(his, "glm-4.6").is_list_price
+
+
+def test_her_own_ratio_decides_which_group_is_cheapest(shop, client_of, alice):
+    PriceOverride.objects.create(user=alice, group=make_group("28%"), ratio_ppm=2_000_000)
+    assert offer_of(client_of(alice).get("/pricing"), "gpt-5.1").group.code == "default"
+
+
+def test_long_prompts_are_priced_in_sight(shop, client):
+    make_price("long", input="2", output="8", tiers=[{"above": 200_000, "input": usd("4"), "output": usd("16")}])
+    make_channel(HERE, models=("long",))
+    assert "Prompts above 200,000 tokens: $4.00 in, $16.00 out" in client.get("/pricing").content.decode()
 
 
 def test_packages_on_sale_with_bonus(client, shop):
