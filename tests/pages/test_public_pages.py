@@ -158,7 +158,7 @@ def test_packages_on_sale_with_bonus(client, shop):
     page = client.get("/pricing").content.decode()
     assert "¥50.00" in page
     assert "$7.35 of credit" in page
-    assert "+$0.35" in page
+    assert "$0.35 bonus<" in page
     assert "Withdrawn" not in page
 
 
