@@ -205,10 +205,11 @@ def become(name: str, *arguments: str) -> int:
 
 
 def run(command: "list[str]", **environment: str) -> int:
-    """Run a program to its end, also when Ctrl-C asks it to stop early."""
+    """Run a program to its end, also when Ctrl-C asks it to stop early; the shell's code for one that was killed."""
     process = subprocess.Popen(command, env=dict(os.environ, **environment))
     try:
-        return process.wait()
+        code = process.wait()
+        return code if code >= 0 else 128 - code
     except KeyboardInterrupt:
         process.wait()
         raise
