@@ -26,7 +26,7 @@ stats = Stats()
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
-        raise NotImplementedError(f"The sandbox does not speak {scope['type']}.")
+        raise ValueError(f"The sandbox does not speak {scope['type']}.")
     route = ROUTES.get((scope["method"], scope["path"]), _nowhere)
     try:
         await route(scope, receive, send)
