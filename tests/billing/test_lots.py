@@ -41,6 +41,16 @@ def test_quota_freed_in_a_lot_serves_the_holds_of_the_same_lot():
     assert check_books() == []
 
 
+@pytest.mark.parametrize("tokens", [0, 1, 7, 50, 100])
+def test_quota_is_freed_to_the_last_nano_dollar(tokens):
+    token = make_token(make_user(balance="10"), quota=200_001)
+    first, second, third = (make_hold(token) for _ in range(3))
+    place_hold(replace(first, amount=200_001))
+    rest = [replace(second, amount=200_001 - 2_000 * tokens), replace(third, amount=1)]
+    outcome = commit(Lot(settlements=[ending(first, tokens)], holds=rest))
+    assert codes(outcome.refusals) == ["held", "key_quota_exhausted"]
+
+
 def test_a_lot_frees_exactly_what_it_does_not_charge():
     token = make_token(make_user(balance="0.20"))
     first = make_hold(token, amount="0.20")
