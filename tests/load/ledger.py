@@ -48,12 +48,11 @@ def _options() -> argparse.Namespace:
 def _database(kind: str, folder: str, stack: ExitStack) -> str:
     if kind == "sqlite":
         return f"sqlite:///{folder}/load.sqlite3"
+    durable = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on")
+    postgres.SETTINGS.update(durable)  # the tests' own server runs without
     server = postgres.start()
     stack.callback(server.stop)
     with psycopg.connect(server.url.replace("/tollbooth", "/postgres"), autocommit=True) as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = on")
-        connection.execute("SELECT pg_reload_conf()")
         connection.execute("CREATE DATABASE tollbooth")
     return server.url
 
