@@ -23,6 +23,8 @@ import psycopg
 
 from tests.provision import postgres
 
+MOST_THREADS = 32
+
 
 def main() -> None:
     options = _options()
@@ -31,6 +33,7 @@ def main() -> None:
         os.environ.update(
             {"VAR_DIR": folder, "ENV_FILE": os.devnull, "REDIS_URL": "", "DJANGO_SETTINGS_MODULE": "config.settings"}
         )
+        os.environ["DATABASE_POOL_SIZE"] = str(MOST_THREADS + 2)  # each thread of the comparison keeps a connection
         os.environ["DATABASE_URL"] = _database(options.database, folder, stack)
         django.setup()
         _run(options)
@@ -101,7 +104,7 @@ async def _single(holds: list[Any], callers: int, seconds: float) -> int:
     """The same SQL, but each hold and each settlement in a transaction of its own, from as many threads."""
     from billing.lots import place_hold, settle
 
-    threads = min(callers, 32)
+    threads = min(callers, MOST_THREADS)
     with ThreadPoolExecutor(threads) as pool:
         loop = asyncio.get_running_loop()
 
