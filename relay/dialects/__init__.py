@@ -1,0 +1,1 @@
+"""The shapes in which clients speak to the relay, one module or package each. Pure: bytes and values, no I/O."""

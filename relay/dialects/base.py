@@ -1,0 +1,71 @@
+"""What the exchange asks of a dialect, and what a dialect makes of chat completions where a channel knows nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from billing.usage import Reported
+from config.kernel.errors import DomainError
+
+
+@dataclass(frozen=True)
+class RelayRequest:
+    """A checked request: what routing, billing and metering need to know. `raw` and `payload` are what was sent."""
+
+    raw: bytes
+    payload: dict[str, Any]
+    model: str
+    is_stream: bool
+    wants_usage: bool  # whether the caller may see the stream's usage event
+    max_tokens: int | None
+    choices: int = 1
+
+
+class StreamMeter(Protocol):
+    """Watches a stream in its own dialect pass by."""
+
+    reported: Reported | None
+    saw_usage: bool
+    is_finished: bool  # the answer said why it ended
+    is_done: bool  # the stream's end mark was seen
+    error: Mapping[str, Any] | None
+    delivered: int  # data events passed on
+
+    def forward(self, event: bytes) -> bytes | None:
+        """One whole event's bytes: what the caller may see of it, None for nothing."""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether at least one character of an answer was passed on."""
+
+    @property
+    def output_estimate(self) -> int:
+        """Tokens passed on so far, counted here."""
+
+
+class StreamConversion(Protocol):
+    """Turns the chunks of a chat completion stream into events of another dialect, encoded and ready to send."""
+
+    def chunk(self, chunk: Mapping[str, Any]) -> bytes:
+        """What one `chat.completion.chunk` becomes; the first one also brings the opening events. May be empty."""
+
+    def finish(self, usage: Mapping[str, Any]) -> bytes:
+        """The closing events of a complete answer; `usage` is OpenAI's chat `usage` object."""
+
+    def error(self, error: DomainError) -> bytes:
+        """The event that tells of a broken answer; nothing follows it."""
+
+
+class Conversion(Protocol):
+    """Serves a dialect from chat completions."""
+
+    def chat_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The chat completion request that asks for the same. Raises InvalidInput for what cannot be said in one."""
+
+    def answer(
+        self, chat: Mapping[str, Any], *, payload: Mapping[str, Any], model: str, request_id: str
+    ) -> dict[str, Any]:
+        """A complete chat completion as an answer of this dialect; `model` is the public name."""
+
+    def stream(self, *, payload: Mapping[str, Any], model: str, request_id: str) -> StreamConversion:
+        """A conversion for one stream."""
