@@ -20,6 +20,7 @@ from billing.usage import Reported, estimate_text, normalise
 from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
+from relay.attempts import Attempts
 from relay.chat import ChatRequest
 from relay.errors import error_bytes
 from relay.limits import Gate
@@ -32,7 +33,6 @@ from tokens.selectors import TokenSnapshot
 if TYPE_CHECKING:
     from relay.runtime import Runtime
 
-MAX_ATTEMPTS = 3
 CLIENT_CLOSED = 499  # nginx's number for a caller who left before the answer
 
 EndReason = UsageRecord.EndReason
@@ -63,14 +63,13 @@ class Exchange:
         self._gate = gate
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
-        self._attempts: list[dict[str, object]] = []
-        self._target: Target | None = None
         self._meter = Meter(show_usage=request.wants_usage)
         self._settlement: asyncio.Task[bool] | None = None
         self._caller_left = False
         self._interrupted = False
         self._opened: AnswerStream | None = None
         self._route: Route
+        self._attempts: Attempts
         self._hold: Hold
 
     @property
@@ -80,6 +79,7 @@ class Exchange:
     async def begin(self) -> None:
         """Route, quote and hold. Raises a DomainError and leaves nothing behind, or registers the running exchange."""
         self._route = self._find_route()
+        self._attempts = Attempts(self._route)
         self._hold = self._quote()
         try:
             await asyncio.shield(self._runtime.keep(self._place_hold()))
@@ -186,7 +186,7 @@ class Exchange:
     async def _run(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
         """Try the route's targets; settle for nothing when all fail, when the caller leaves, or when we break."""
         try:
-            return await self._try_targets(attempt)
+            return await self._attempts.run(attempt)
         except Failure as failure:
             await self._settle(self._account_failure(failure.error))
             raise failure.error from None
@@ -196,28 +196,6 @@ class Exchange:
         except Exception:
             self.abandon(EndReason.INTERNAL_ERROR)
             raise
-
-    async def _try_targets(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
-        targets = self._route.targets[:MAX_ATTEMPTS]
-        for position, target in enumerate(targets, start=1):
-            self._target = target
-            begun = time.monotonic()
-            try:
-                result = await attempt(target)
-            except Failure as failure:
-                self._note(target, begun, failure)
-                if not failure.may_fail_over or position == len(targets):
-                    raise
-            else:
-                self._note(target, begun, None)
-                return result
-        raise Failure(UpstreamFailed("No upstream could be tried."), may_fail_over=False)
-
-    def _note(self, target: Target, begun: float, failure: Failure | None) -> None:
-        status = 200 if failure is None else failure.upstream_status
-        took = int((time.monotonic() - begun) * 1000)
-        error = "" if failure is None else failure.error.code
-        self._attempts.append({"channel": target.channel_name, "status": status, "error": error, "ms": took})
 
     async def _read_whole(self, target: Target) -> tuple[bytes, dict[str, Any]]:
         body = self._request.body_for(target.upstream_model)
@@ -267,7 +245,7 @@ class Exchange:
 
     def _renamed(self, piece: bytes) -> bytes:
         """The model's public name where the upstream calls it something else."""
-        target = self._target
+        target = self._attempts.target
         if target is None or target.upstream_model == self._request.model:
             return piece
         public, private = self._request.model.encode(), target.upstream_model.encode()
@@ -304,6 +282,7 @@ class Exchange:
         error_code: str = "",
     ) -> Settlement:
         """What is charged: the upstream's counts, else our own count of the delivered text, and nothing for no text."""
+        target = self._attempts.target
         rule, usage = self._rule_and_usage(reported, output_estimate)
         priced = charge_within(usage, quote=self._hold.quote, hold=2**63 - 1)
         charged = NanoUSD(0) if rule == Rule.NOTHING else NanoUSD(min(priced, self._hold.amount))
@@ -316,14 +295,14 @@ class Exchange:
             usage=usage,
             charge=charged,
             is_suspect=is_suspect or bool(reported and reported.is_suspect) or priced > self._hold.amount,
-            channel_id=self._target.channel_id if self._target else None,
-            channel_name=self._target.channel_name if self._target else "",
-            attempts=tuple(self._attempts),
+            channel_id=target.channel_id if target else None,
+            channel_name=target.channel_name if target else "",
+            attempts=tuple(self._attempts.records),
             http_status=http_status,
             error_code=error_code,
             first_byte_ms=self._first_byte_ms,
             total_ms=self._elapsed_ms(),
-            cost=cost_of(usage, self._target.cost) if self._target else None,
+            cost=cost_of(usage, target.cost) if target else None,
         )
 
     def _rule_and_usage(self, reported: Reported | None, output_estimate: int) -> tuple[Rule, Usage]:
