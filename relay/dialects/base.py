@@ -1,4 +1,4 @@
-"""What the exchange asks of a dialect, and what a dialect makes of chat completions where a channel knows nothing else."""
+"""What the exchange asks of a dialect, and what one makes of chat completions where a channel knows nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ class StreamMeter(Protocol):
     is_done: bool  # the stream's end mark was seen
     error: Mapping[str, Any] | None
     delivered: int  # data events passed on
+    closing: bytes  # the end event's bytes, kept back by `forward`, to be sent after the settlement; empty before it
 
     def forward(self, event: bytes) -> bytes | None:
         """One whole event's bytes: what the caller may see of it, None for nothing."""
@@ -41,6 +42,9 @@ class StreamMeter(Protocol):
     @property
     def output_estimate(self) -> int:
         """Tokens passed on so far, counted here."""
+
+    def error_event(self, error: DomainError) -> bytes:
+        """The event of this dialect that tells of a broken answer; nothing follows it."""
 
 
 class StreamConversion(Protocol):
