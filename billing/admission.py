@@ -43,8 +43,10 @@ def admit(
 
 
 def _admit_one(hold: Hold, wallet: WalletState | None, token: TokenState | None, now: datetime) -> DomainError | None:
+    if token is None:
+        return refusals.unknown()
     refusal = _wallet_refusal(hold, wallet) or _token_refusal(hold, token, now)
-    if refusal is None and wallet is not None and token is not None:
+    if refusal is None and wallet is not None:
         wallet.available -= hold.amount
         if token.left is not None:
             token.left -= hold.amount
@@ -60,8 +62,8 @@ def _wallet_refusal(hold: Hold, wallet: WalletState | None) -> DomainError | Non
     return None
 
 
-def _token_refusal(hold: Hold, token: TokenState | None, now: datetime) -> DomainError | None:
-    if token is None or token.is_deleted:
+def _token_refusal(hold: Hold, token: TokenState, now: datetime) -> DomainError | None:
+    if token.is_deleted:
         return refusals.unknown()
     if not token.is_enabled:
         return refusals.disabled()

@@ -1,12 +1,11 @@
 """One transaction for everything that waits: settlements, heartbeats and holds of many requests.
 
-Rows are locked in one order everywhere (usage records, wallets by user, tokens by id), so two processes cannot
+Rows are locked in one order everywhere (usage records, then wallets and their tokens by user), so two processes cannot
 deadlock over the same customers. CHECK constraints stand behind every move.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -16,10 +15,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from billing import store_postgres, store_sqlite
-from billing.admission import TokenState, WalletState, admit
+from billing.admission import admit
 from billing.holds import Heartbeat, Hold, Settlement, expired_records, settlement_of_abandoned
 from billing.models import UsageRecord
-from billing.store import Closed, Store
+from billing.store import Locked, Moves, Store
 from config.kernel.errors import DomainError
 
 
@@ -34,28 +33,12 @@ class Lot:
 
 
 class Outcome(NamedTuple):
-    """Answers in the order of the questions: was it settled by this call; None or why a hold was refused."""
+    """Answers in the order of the questions: was it settled by this call; must it end because its key was revoked;
+    None or why a hold was refused."""
 
     settled: list[bool]
+    revoked: list[bool]
     refusals: list[DomainError | None]
-
-
-@dataclass(slots=True)
-class Moves:
-    """Net changes by row: (balance, held) of wallets by user, (used, held) of tokens; and what was closed for what."""
-
-    wallets: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    tokens: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
-    closed: list[tuple[Closed, int]] = field(default_factory=list)
-
-    def settle(self, closed: Closed, charge: int) -> None:
-        _add(self.wallets[closed.user_id], -charge, -closed.hold)
-        _add(self.tokens[closed.token_id], charge, -closed.hold)
-        self.closed.append((closed, charge))
-
-    def hold(self, hold: Hold) -> None:
-        _add(self.wallets[hold.user_id], 0, hold.amount)
-        _add(self.tokens[hold.token_id], 0, hold.amount)
 
 
 def commit(lot: Lot) -> Outcome:
@@ -67,21 +50,27 @@ def commit(lot: Lot) -> Outcome:
     with connection.wrap_database_errors, transaction.atomic():
         moves = Moves()
         settled = _settle_all(store, lot.settlements, moves, now=now)
-        if lot.heartbeats:
-            store.prolong_leases(lot.heartbeats, until=lease_until)
+        revoked = _prolong(store, lot.heartbeats, until=lease_until)
         known = _already_open(lot.holds) if lot.is_retry else frozenset()
         new = [hold for hold in lot.holds if hold.id not in known]
         refusals = dict(zip([hold.id for hold in new], _place(store, new, moves, now, lease_until), strict=True))
-    return Outcome(settled, [refusals.get(hold.id) for hold in lot.holds])
+    return Outcome(settled, revoked, [refusals.get(hold.id) for hold in lot.holds])
 
 
 def _settle_all(store: Store, settlements: Sequence[Settlement], moves: Moves, *, now: datetime) -> list[bool]:
     """Close the records; of several settlements of one record only the first counts."""
-    first = {settlement.id: settlement for settlement in reversed(settlements)}
-    closed = store.close_records(list(first.values()), now=now) if first else {}
+    first = {settlement.id: place for place, settlement in reversed(list(enumerate(settlements)))}
+    closed = store.close_records([settlements[place] for place in first.values()], now=now) if first else {}
     for record_id, record in closed.items():
-        moves.settle(record, first[record_id].charge)
-    return [settlement is first[settlement.id] and settlement.id in closed for settlement in settlements]
+        moves.settle(record, settlements[first[record_id]].charge)
+    return [place == first[item.id] and item.id in closed for place, item in enumerate(settlements)]
+
+
+def _prolong(store: Store, heartbeats: Sequence[Heartbeat], *, until: datetime) -> list[bool]:
+    """Prolong the leases; of several heartbeats of one record the last counts."""
+    last = {beat.id: beat for beat in heartbeats}
+    revoked = store.prolong_leases(list(last.values()), until=until) if last else set()
+    return [beat.id in revoked for beat in heartbeats]
 
 
 def _already_open(holds: Sequence[Hold]) -> frozenset[UUID]:
@@ -93,31 +82,30 @@ def _place(
     store: Store, holds: Sequence[Hold], moves: Moves, now: datetime, lease_until: datetime
 ) -> list[DomainError | None]:
     """Admit holds against locked rows and write every move of the lot at once."""
-    wallets = store.lock_wallets(sorted({*moves.wallets, *(hold.user_id for hold in holds)}))
-    tokens = store.lock_tokens(sorted({*moves.tokens, *(hold.token_id for hold in holds)}))
-    _credit(wallets, tokens, moves)
-    refusals = admit(holds, wallets=wallets, tokens=tokens, now=now)
-    placed = [hold for hold, refusal in zip(holds, refusals, strict=True) if refusal is None]
-    for hold in placed:
-        moves.hold(hold)
+    concerned = {*moves.tokens, *(hold.token_id for hold in holds)}
+    if not concerned:
+        return []
+    locked = store.lock_tokens(sorted(concerned))
+    _credit(locked, moves)
+    refusals = admit(holds, wallets=locked.wallets, tokens=locked.tokens, now=now)
+    for hold, refusal in zip(holds, refusals, strict=True):
+        if refusal is None:
+            moves.hold(hold)
     if moves.wallets:
-        store.move_wallets(moves.wallets)
-        store.move_tokens(moves.tokens, tokens=tokens, now=now)
-    if placed:
-        store.open_records(placed, tokens=tokens, lease_until=lease_until)
+        store.write(moves, locked, now=now, lease_until=lease_until)
     return refusals
 
 
-def _credit(wallets: Mapping[int, WalletState], tokens: Mapping[int, TokenState], moves: Moves) -> None:
+def _credit(locked: Locked, moves: Moves) -> None:
     """Let the holds of a lot use what its settlements have just freed."""
     for user_id, (balance, held) in moves.wallets.items():
-        wallets[user_id].available += balance - held
+        locked.wallets[user_id].available += balance - held
     for token_id, (used, held) in moves.tokens.items():
-        state = tokens[token_id]
+        state = locked.tokens[token_id]
         if state.left is not None:
             state.left -= used + held
     for closed, charge in moves.closed:
-        tokens[closed.token_id].spending.add(charge - closed.hold, counted_on=closed.counted_on)
+        locked.tokens[closed.token_id].spending.add(charge - closed.hold, counted_on=closed.counted_on)
 
 
 def place_hold(hold: Hold) -> None:
@@ -141,11 +129,6 @@ def sweep_expired(*, limit: int = 500) -> int:
     """Settle what dead processes left open; returns how many records this call settled."""
     settlements = [settlement_of_abandoned(record) for record in expired_records(limit=limit)]
     return sum(settle(settlement) for settlement in settlements)
-
-
-def _add(pair: list[int], first: int, second: int) -> None:
-    pair[0] += first
-    pair[1] += second
 
 
 def _store() -> Store:

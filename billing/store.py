@@ -1,6 +1,8 @@
 """What a lot asks of the database, whichever it is: each method is set-based and runs in the caller's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -20,31 +22,52 @@ class Closed(NamedTuple):
     counted_on: date | None
 
 
+class Locked(NamedTuple):
+    """Tokens by id and the wallets of their users by user id, under lock until the transaction ends."""
+
+    wallets: dict[int, WalletState]
+    tokens: dict[int, TokenState]
+
+
+@dataclass(slots=True)
+class Moves:
+    """Net changes by row: (balance, held) of wallets by user, (used, held) of tokens; and where they come from."""
+
+    wallets: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    tokens: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
+    closed: list[tuple[Closed, int]] = field(default_factory=list)
+    placed: list[Hold] = field(default_factory=list)
+
+    def settle(self, closed: Closed, charge: int) -> None:
+        _add(self.wallets[closed.user_id], -charge, -closed.hold)
+        _add(self.tokens[closed.token_id], charge, -closed.hold)
+        self.closed.append((closed, charge))
+
+    def hold(self, hold: Hold) -> None:
+        _add(self.wallets[hold.user_id], 0, hold.amount)
+        _add(self.tokens[hold.token_id], 0, hold.amount)
+        self.placed.append(hold)
+
+
+def _add(pair: list[int], first: int, second: int) -> None:
+    pair[0] += first
+    pair[1] += second
+
+
 class Store(Protocol):
     """The SQL of one database."""
 
     def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
         """Move open records to their end by compare-and-set; returns those that this call closed."""
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
-        """Keep open records from the sweep and note what they have produced."""
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
+        """Keep open records from the sweep and note what they have produced; returns those whose key was revoked."""
 
-    def lock_wallets(self, user_ids: Sequence[int]) -> dict[int, WalletState]:
-        """Lock wallets in the order of `user_ids`."""
+    def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
+        """Lock tokens and the wallets of their users, by user and then by token."""
 
-    def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
-        """Lock tokens in the order of `token_ids`."""
-
-    def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
-        """Add (balance, held) to wallets by user."""
-
-    def move_tokens(
-        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
-    ) -> None:
-        """Add (used, held) to tokens, write down their spending as it is now, and note that they were used."""
-
-    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
-        """Insert one open usage record per hold, counted in its token's day."""
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+        """The net changes of wallets and tokens, the tokens' spending, and an open record for each placed hold."""
 
 
 def token_row(token_id: int, move: Sequence[int], state: TokenState) -> tuple[Any, ...]:

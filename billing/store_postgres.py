@@ -3,7 +3,7 @@
 Plans are generic (`plan_cache_mode` in the settings): planning anew costs more than these statements do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -13,8 +13,8 @@ from django.db import connection
 
 from billing.admission import TokenState, WalletState
 from billing.caps import Spending
-from billing.holds import Heartbeat, Hold, Settlement
-from billing.store import Closed, hold_row, settlement_row, token_row
+from billing.holds import Heartbeat, Settlement
+from billing.store import Closed, Locked, Moves, hold_row, settlement_row, token_row
 
 CLOSE = """
 UPDATE billing_usagerecord AS u SET
@@ -42,37 +42,32 @@ RETURNING u.id, u.user_id, u.token_id, u.hold, u.counted_on
 
 PROLONG = """
 UPDATE billing_usagerecord AS u SET lease_until = %s, input_tokens = d.input, output_tokens = d.output
-FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS d(id, input, output)
-WHERE u.id = d.id AND u.status = 'open'
+FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS d(id, input, output), tokens_token AS t, accounts_user AS a
+WHERE u.id = d.id AND u.status = 'open' AND t.id = u.token_id AND a.id = u.user_id
+RETURNING u.id, t.deleted_at IS NOT NULL OR NOT t.is_enabled OR NOT a.is_active
 """
 
-LOCK_WALLETS = """
-SELECT w.user_id, w.balance - w.held, a.is_active
-FROM billing_wallet AS w JOIN accounts_user AS a ON a.id = w.user_id
-WHERE w.user_id = ANY(%s::bigint[]) ORDER BY w.user_id FOR UPDATE OF w
+LOCK = """
+SELECT w.user_id, w.balance - w.held, a.is_active,
+    t.id, t.deleted_at IS NOT NULL, t.is_enabled, t.expires_at, t.quota - t.used - t.held,
+    t.day, t.day_spent, t.month_spent, t.daily_cap, t.monthly_cap
+FROM tokens_token AS t JOIN billing_wallet AS w ON w.user_id = t.user_id JOIN accounts_user AS a ON a.id = t.user_id
+WHERE t.id = ANY(%s::bigint[]) ORDER BY t.user_id, t.id FOR UPDATE OF w, t
 """
 
-LOCK_TOKENS = """
-SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held,
-    day, day_spent, month_spent, daily_cap, monthly_cap
-FROM tokens_token WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE
-"""
-
-MOVE_WALLETS = """
-UPDATE billing_wallet AS w SET balance = w.balance + d.balance, held = w.held + d.held
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d(user_id, balance, held)
-WHERE w.user_id = d.user_id
-"""
-
-MOVE_TOKENS = """
-UPDATE tokens_token AS t SET used = t.used + d.used, held = t.held + d.held,
-    day = d.day, day_spent = d.day_spent, month_spent = d.month_spent, last_used_at = %s
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[])
-    AS d(id, used, held, day, day_spent, month_spent)
-WHERE t.id = d.id
-"""
-
-OPEN = """
+# Three statements in one: each costs a round trip and a plan's start, which is most of what a small lot costs.
+WRITE = """
+WITH moved_wallets AS (
+    UPDATE billing_wallet AS w SET balance = w.balance + d.balance, held = w.held + d.held
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d(user_id, balance, held)
+    WHERE w.user_id = d.user_id
+), moved_tokens AS (
+    UPDATE tokens_token AS t SET used = t.used + d.used, held = t.held + d.held,
+        day = d.day, day_spent = d.day_spent, month_spent = d.month_spent, last_used_at = %s
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::date[], %s::bigint[], %s::bigint[])
+        AS d(id, used, held, day, day_spent, month_spent)
+    WHERE t.id = d.id
+)
 INSERT INTO billing_usagerecord (
     id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, hold,
     created_at, counted_on, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect,
@@ -84,37 +79,32 @@ FROM unnest(
     %s::bigint[], %s::jsonb[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::date[]
 ) AS d
 """
+HOLD_COLUMNS = 14
 
 
 class PostgresStore:
-    """See `billing.lots.Store`."""
+    """See `billing.store.Store`."""
 
     def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
         rows = _run(CLOSE, now, *_columns(settlement_row(item) for item in settlements))
         return {row[0]: Closed(*row[1:]) for row in rows.fetchall()}
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
-        _run(PROLONG, until, *_columns((beat.id, beat.usage.input, beat.usage.output) for beat in heartbeats))
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
+        rows = _run(PROLONG, until, *_columns((beat.id, beat.usage.input, beat.usage.output) for beat in heartbeats))
+        return {record_id for record_id, is_revoked in rows.fetchall() if is_revoked}
 
-    def lock_wallets(self, user_ids: Sequence[int]) -> dict[int, WalletState]:
-        rows = _run(LOCK_WALLETS, list(user_ids)).fetchall()
-        return {user_id: WalletState(available, is_active) for user_id, available, is_active in rows}
+    def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
+        locked = Locked({}, {})
+        for row in _run(LOCK, list(token_ids)).fetchall():
+            locked.wallets[row[0]] = WalletState(row[1], row[2])
+            locked.tokens[row[3]] = TokenState(row[4], row[5], row[6], row[7], Spending(*row[8:]))
+        return locked
 
-    def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
-        rows = _run(LOCK_TOKENS, list(token_ids)).fetchall()
-        return {row[0]: TokenState(row[1], row[2], row[3], row[4], Spending(*row[5:])) for row in rows}
-
-    def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
-        _run(MOVE_WALLETS, *_columns((user_id, *move) for user_id, move in moves.items()))
-
-    def move_tokens(
-        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
-    ) -> None:
-        rows = (token_row(token_id, move, tokens[token_id]) for token_id, move in moves.items())
-        _run(MOVE_TOKENS, now, *_columns(rows))
-
-    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
-        _run(OPEN, lease_until, *_columns(hold_row(hold, tokens[hold.token_id]) for hold in holds))
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+        wallets = _columns((user_id, *move) for user_id, move in moves.wallets.items())
+        tokens = _columns(token_row(token_id, move, locked.tokens[token_id]) for token_id, move in moves.tokens.items())
+        placed = _columns(hold_row(hold, locked.tokens[hold.token_id]) for hold in moves.placed)
+        _run(WRITE, *wallets, now, *tokens, lease_until, *(placed or [[]] * HOLD_COLUMNS))
 
 
 STORE = PostgresStore()

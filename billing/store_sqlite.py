@@ -1,7 +1,7 @@
 """The money tables' SQL on SQLite. The transaction is IMMEDIATE, so nobody else writes until it commits."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,8 @@ from django.db import connection
 
 from billing.admission import TokenState, WalletState
 from billing.caps import Spending
-from billing.holds import Heartbeat, Hold, Settlement
-from billing.store import Closed, hold_row, settlement_row, token_row
+from billing.holds import Heartbeat, Settlement
+from billing.store import Closed, Locked, Moves, hold_row, settlement_row, token_row
 
 CLOSE = """
 UPDATE billing_usagerecord SET
@@ -28,16 +28,19 @@ PROLONG = """
 UPDATE billing_usagerecord SET lease_until = ?, input_tokens = ?, output_tokens = ? WHERE id = ? AND status = 'open'
 """
 
-READ_WALLETS = """
-SELECT w.user_id, w.balance - w.held, a.is_active
-FROM billing_wallet AS w JOIN accounts_user AS a ON a.id = w.user_id
-WHERE w.user_id IN (SELECT value FROM json_each(?))
+READ_REVOKED = """
+SELECT u.id FROM billing_usagerecord AS u
+JOIN tokens_token AS t ON t.id = u.token_id JOIN accounts_user AS a ON a.id = u.user_id
+WHERE u.id IN (SELECT value FROM json_each(?)) AND u.status = 'open'
+    AND (t.deleted_at IS NOT NULL OR NOT t.is_enabled OR NOT a.is_active)
 """
 
-READ_TOKENS = """
-SELECT id, deleted_at IS NOT NULL, is_enabled, expires_at, quota - used - held,
-    day, day_spent, month_spent, daily_cap, monthly_cap
-FROM tokens_token WHERE id IN (SELECT value FROM json_each(?))
+READ = """
+SELECT w.user_id, w.balance - w.held, a.is_active,
+    t.id, t.deleted_at IS NOT NULL, t.is_enabled, t.expires_at, t.quota - t.used - t.held,
+    t.day, t.day_spent, t.month_spent, t.daily_cap, t.monthly_cap
+FROM tokens_token AS t JOIN billing_wallet AS w ON w.user_id = t.user_id JOIN accounts_user AS a ON a.id = t.user_id
+WHERE t.id IN (SELECT value FROM json_each(?))
 """
 
 MOVE_WALLETS = "UPDATE billing_wallet SET balance = balance + ?, held = held + ? WHERE user_id = ?"
@@ -67,35 +70,30 @@ class SqliteStore:
                 closed[item.id] = Closed(row[0], row[1], row[2], _day(row[3]))
         return closed
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> None:
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
         rows = [(_stamp(until), beat.usage.input, beat.usage.output, beat.id.hex) for beat in heartbeats]
         connection.connection.executemany(PROLONG, rows)
+        ids = json.dumps([beat.id.hex for beat in heartbeats])
+        return {UUID(record_id) for (record_id,) in connection.connection.execute(READ_REVOKED, (ids,))}
 
-    def lock_wallets(self, user_ids: Sequence[int]) -> dict[int, WalletState]:
-        rows = connection.connection.execute(READ_WALLETS, (json.dumps(list(user_ids)),))
-        return {user_id: WalletState(available, bool(is_active)) for user_id, available, is_active in rows}
-
-    def lock_tokens(self, token_ids: Sequence[int]) -> dict[int, TokenState]:
-        rows = connection.connection.execute(READ_TOKENS, (json.dumps(list(token_ids)),))
-        return {
-            token_id: TokenState(
-                bool(is_deleted), bool(is_enabled), _moment(expires_at), left, Spending(_day(day), *figures)
+    def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
+        locked = Locked({}, {})
+        rows = connection.connection.execute(READ, (json.dumps(list(token_ids)),))
+        for user_id, available, is_active, token_id, is_deleted, is_enabled, expires_at, left, day, *figures in rows:
+            locked.wallets[user_id] = WalletState(available, bool(is_active))
+            spending = Spending(_day(day), *figures)
+            locked.tokens[token_id] = TokenState(
+                bool(is_deleted), bool(is_enabled), _moment(expires_at), left, spending
             )
-            for token_id, is_deleted, is_enabled, expires_at, left, day, *figures in rows
-        }
+        return locked
 
-    def move_wallets(self, moves: Mapping[int, Sequence[int]]) -> None:
-        connection.connection.executemany(MOVE_WALLETS, [(*move, user_id) for user_id, move in moves.items()])
-
-    def move_tokens(
-        self, moves: Mapping[int, Sequence[int]], *, tokens: Mapping[int, TokenState], now: datetime
-    ) -> None:
-        rows = [(*token_row(token_id, move, tokens[token_id]), now) for token_id, move in moves.items()]
-        connection.connection.executemany(MOVE_TOKENS, map(_plain, rows))
-
-    def open_records(self, holds: Sequence[Hold], *, tokens: Mapping[int, TokenState], lease_until: datetime) -> None:
-        rows = [(*hold_row(hold, tokens[hold.token_id]), lease_until) for hold in holds]
-        connection.connection.executemany(OPEN, map(_plain, rows))
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+        tokens = [(*token_row(token_id, move, locked.tokens[token_id]), now) for token_id, move in moves.tokens.items()]
+        placed = [(*hold_row(hold, locked.tokens[hold.token_id]), lease_until) for hold in moves.placed]
+        run = connection.connection.executemany
+        run(MOVE_WALLETS, [(*move, user_id) for user_id, move in moves.wallets.items()])
+        run(MOVE_TOKENS, map(_plain, tokens))
+        run(OPEN, map(_plain, placed))
 
 
 STORE = SqliteStore()

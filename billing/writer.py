@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connections
 
@@ -69,10 +70,10 @@ class LedgerWriter:
         """Durable when this returns; waits for as long as the database is away, since the service was given already."""
         return bool(await asyncio.shield(self._ask(settlement).answer))
 
-    async def heartbeat(self, heartbeats: Sequence[Heartbeat]) -> None:
-        """Prolong the leases of running requests."""
-        answers = [self._ask(beat).answer for beat in heartbeats]
-        await asyncio.gather(*answers)
+    async def heartbeat(self, heartbeats: Sequence[Heartbeat]) -> set[UUID]:
+        """Prolong the leases of running requests; returns those that must end because their key was revoked."""
+        revoked = await asyncio.gather(*[self._ask(beat).answer for beat in heartbeats])
+        return {beat.id for beat, is_revoked in zip(heartbeats, revoked, strict=True) if is_revoked}
 
     async def close(self) -> None:
         """Finish what was accepted and let go of the connection."""
@@ -151,15 +152,15 @@ def lot_of(asked: Sequence[Asked], *, is_retry: bool) -> Lot:
 
 
 def _answer(asked: Sequence[Asked], outcome: Outcome) -> None:
-    settled, refusals = iter(outcome.settled), iter(outcome.refusals)
+    settled, revoked, refusals = iter(outcome.settled), iter(outcome.revoked), iter(outcome.refusals)
     for one in asked:
         match one.what:
             case Settlement():
                 _resolve(one, next(settled), None)
             case Hold():
                 _resolve(one, None, next(refusals))
-            case _:
-                _resolve(one, None, None)
+            case Heartbeat():
+                _resolve(one, next(revoked), None)
 
 
 def _fail(asked: Sequence[Asked], error: Exception) -> None:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError
 
+from accounts.models import User
 from billing.admission import TokenState, WalletState, admit
 from billing.caps import Spending
-from billing.holds import Settlement
+from billing.holds import Heartbeat, Settlement
 from billing.lots import Lot, commit, place_hold, settle
 from billing.models import UsageRecord
 from billing.pricing import Usage
@@ -66,6 +67,45 @@ def test_of_settlements_in_one_lot_the_first_counts():
     outcome = commit(Lot(settlements=[ending(hold, 7_000), ending(hold, 9_000)]))
     assert outcome.settled == [True, False]
     assert Token.objects.get().used == 7_000 * 2_000
+
+
+def test_the_same_settlement_twice_in_one_lot_settles_once():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    place_hold(hold)
+    once = ending(hold)
+    assert commit(Lot(settlements=[once, once])).settled == [True, False]
+
+
+def test_of_heartbeats_in_one_lot_the_last_counts():
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    place_hold(hold)
+    commit(Lot(heartbeats=[Heartbeat(hold.id, Usage(output=tokens)) for tokens in range(1, 40)]))
+    assert UsageRecord.objects.get().output_tokens == 39
+
+
+def delete_key(token):
+    Token.objects.filter(pk=token.pk).update(deleted_at=NOW)
+
+
+def disable_key(token):
+    Token.objects.filter(pk=token.pk).update(is_enabled=False)
+
+
+def suspend_account(token):
+    User.objects.filter(pk=token.user_id).update(is_active=False)
+
+
+@pytest.mark.parametrize("revoke", [delete_key, disable_key, suspend_account])
+def test_a_heartbeat_says_whose_key_was_revoked(revoke):
+    bad, good = make_token(make_user(balance="1")), make_token(make_user("bob@example.com", balance="1"))
+    holds = [make_hold(bad), make_hold(good), make_hold(bad)]
+    for hold in holds:
+        place_hold(hold)
+    settle(ending(holds[2]))
+    revoke(bad)
+    assert commit(Lot(heartbeats=[Heartbeat(hold.id, Usage()) for hold in holds])).revoked == [True, False, False]
 
 
 def test_only_a_retry_may_place_the_same_hold_again():
