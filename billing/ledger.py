@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from billing.models import LedgerEntry, Wallet
-from config.kernel.errors import InsufficientCredit, NotFound
+from config.kernel.errors import InsufficientCredit, InvalidInput, NotFound
 from config.kernel.money import NanoUSD
 
 
@@ -20,8 +20,11 @@ def post_entry(
 ) -> bool:
     """Move credit once per idempotency key; False when that key was posted before.
 
-    `amount` is signed. Raises InsufficientCredit when a debit would touch held credit, NotFound without a wallet.
+    `amount` is signed. Raises InvalidInput for nothing to move, InsufficientCredit when a debit would touch held
+    credit, NotFound without a wallet.
     """
+    if not amount:
+        raise InvalidInput("An entry moves some amount of credit.", param="amount")
     if LedgerEntry.objects.filter(idempotency_key=idempotency_key).exists():
         return False
     try:

@@ -1,15 +1,17 @@
 """Who calls the relay: a key in one of the three headers that clients use."""
 
+import asyncio
 import ipaddress
 from collections import OrderedDict
 from time import monotonic
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from config.kernel.errors import NotAuthenticated, PermissionRefused
+from config.kernel.errors import NotAuthenticated, PermissionRefused, Unavailable
 from relay.runtime import Runtime, current
 from tokens import refusals
 from tokens.keys import is_well_formed, key_hash
@@ -17,6 +19,7 @@ from tokens.selectors import TokenSnapshot, token_by_key
 
 CACHE_SECONDS = 1.0
 CACHE_SIZE = 20_000
+READ_SECONDS = 2.0
 
 _cache: OrderedDict[bytes, tuple[float, TokenSnapshot]] = OrderedDict()
 
@@ -60,7 +63,7 @@ async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
     cached = _cache.get(digest)
     if cached is not None and now - cached[0] < CACHE_SECONDS:
         return cached[1]
-    token = await runtime.read(token_by_key, key)
+    token = await _read(runtime, key)
     if token is None:
         _cache.pop(digest, None)
         raise refusals.unknown()
@@ -69,6 +72,17 @@ async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
     if len(_cache) > CACHE_SIZE:
         _cache.popitem(last=False)
     return token
+
+
+async def _read(runtime: Runtime, key: str) -> TokenSnapshot | None:
+    """Who cannot be looked up soon is asked to come back: a database that is away must not keep callers waiting."""
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await runtime.read(token_by_key, key)
+    except (TimeoutError, DatabaseError, InterfaceError):
+        raise Unavailable(
+            "Keys cannot be checked for a moment. Please retry.", code="service_unavailable", retry_after=2
+        ) from None
 
 
 def _check_address(token: TokenSnapshot, request: HttpRequest) -> None:

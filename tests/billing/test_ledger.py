@@ -7,7 +7,7 @@ from django.db import connections
 
 from billing.ledger import post_entry
 from billing.models import ImmutableRow, LedgerEntry, Wallet
-from config.kernel.errors import InsufficientCredit, NotFound
+from config.kernel.errors import InsufficientCredit, InvalidInput, NotFound
 from config.kernel.money import usd
 from tests.factories import make_user
 
@@ -59,6 +59,13 @@ def test_a_user_without_a_wallet_is_named():
     Wallet.objects.filter(user=alice).delete()
     with pytest.raises(NotFound):
         post(alice, "1", "nowhere")
+
+
+def test_an_entry_of_nothing_is_refused():
+    alice = make_user()
+    with pytest.raises(InvalidInput):
+        post(alice, "0", "nothing")
+    assert not LedgerEntry.objects.filter(wallet__user=alice).exists()
 
 
 @pytest.mark.parametrize("act", ["save", "delete", "bulk_update", "bulk_delete"])
