@@ -73,7 +73,7 @@ MIDDLEWARE = [
     "accounts.middleware.preferences",
 ]
 RELAY_PATHS = ("/v1", "/chat/completions")  # answered by the relay's own lean handler
-RELAY_MIDDLEWARE = ["relay.middleware.request_id", "relay.middleware.cors"]
+RELAY_MIDDLEWARE = ["relay.middleware.request_id", "relay.middleware.cors", "relay.middleware.no_return"]
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -225,6 +225,10 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
 }
+EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # besides the public internet: networks, hosts, hosts:ports
+EGRESS_CA_FILE = env.str("EGRESS_CA_FILE", default="")  # PEM of a certificate authority of yours, besides the machine's
+EGRESS_LOOKUP_TIMEOUT = env.float("EGRESS_LOOKUP_TIMEOUT", default=3)  # seconds for a host name
+EGRESS_LOOKUP = "config.egress.names.system_lookup"
 RELAY_MAX_BODY_BYTES = env.int("RELAY_MAX_BODY_BYTES", default=32 * 1024 * 1024)
 RELAY_CONNECT_TIMEOUT = env.float("RELAY_CONNECT_TIMEOUT", default=5)
 RELAY_FIRST_BYTE_TIMEOUT = env.float("RELAY_FIRST_BYTE_TIMEOUT", default=120)

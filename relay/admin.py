@@ -32,6 +32,7 @@ from relay.services import (
     KEY_AGAIN,
     ChannelTest,
     checked_secret,
+    demand_permitted,
     needs_key_again,
     probe_channel,
     set_secret,
@@ -97,6 +98,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             hint = preset.base_url if preset and ENV_ID in preset.base_url else ""
             self.add_error("base_url", f"{error} {hint}".strip())
             return values
+        try:
+            demand_permitted(url)
+        except InvalidInput as error:
+            self.add_error("base_url", error.message)
         values["base_url"] = url
         gives_key = values.get("secret") or values.get("remove_secret")
         if self.instance.pk and not gives_key and needs_key_again(self.stored(), url):

@@ -2,6 +2,8 @@
 
 from urllib.parse import SplitResult, urlsplit
 
+from config.egress.addresses import is_name, parse_address, plain_host
+
 MAX_LENGTH = 300
 
 
@@ -17,6 +19,8 @@ def clean_base_url(text: str) -> str:
         raise ValueError("A base URL starts with http:// or https:// and names a host.")
     if parts.username is not None or parts.password is not None:
         raise ValueError("Leave user name and password out of the base URL; the key has its own field.")
+    if not is_name(host := plain_host(parts.hostname)) and (parse_address(host) is None or "%" in host):
+        raise ValueError("The host of a base URL is a name, or an address in its usual notation.")
     if "?" in url or "#" in url:
         raise ValueError("A base URL has neither a query nor a fragment.")
     if parts.path.endswith(("/chat/completions", "/models")):
@@ -28,6 +32,12 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port: what a key is given to."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """What is dialled for this URL."""
+    scheme, host, port = origin_of(url)
+    return host, port or (443 if scheme == "https" else 80)
 
 
 def _split(url: str) -> SplitResult:

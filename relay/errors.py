@@ -18,6 +18,7 @@ _TYPES = {
     502: "upstream_error",
     503: "upstream_error",
     504: "upstream_error",
+    508: "upstream_error",
 }
 _SECRETS = re.compile(
     r"""https?://\S+ | [\w.+-]+@[\w-]+\.[\w.]+ | \b(?:sk|pk|key|org|proj|acct|req|Bearer)[-_ ][\w*.-]{4,}

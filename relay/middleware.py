@@ -1,10 +1,13 @@
-"""The relay's own short middleware list: an id for every request, CORS on every answer."""
+"""The relay's own short middleware list: an id for every request, CORS on every answer, no request twice."""
 
 from collections.abc import Awaitable, Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from config.kernel.errors import LoopDetected
 from config.kernel.ids import uuid7
+from relay.errors import error_response
+from relay.hops import refuse_return
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 _CORS = {
@@ -48,5 +51,18 @@ def cors(get_response: Handler) -> Handler:
         for name, value in {**_CORS, **(_PREFLIGHT if is_preflight else {})}.items():
             response.headers[name] = value
         return response
+
+    return answer
+
+
+def no_return(get_response: Handler) -> Handler:
+    """Refuse what this installation itself has sent: before the key is looked at, so that nothing is held."""
+
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        try:
+            refuse_return(request)
+        except LoopDetected as error:
+            return error_response(error)
+        return await get_response(request)
 
     return answer

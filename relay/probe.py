@@ -15,8 +15,12 @@ import requests
 import urllib3
 from django.conf import settings
 
+from config.egress.certificates import certificate_fault
+from config.egress.errors import EgressError
+from config.egress.session import Session
 from config.kernel.errors import DomainError, UpstreamFailed, UpstreamTimedOut
 from relay.errors import sanitised
+from relay.hops import HOP_HEADER, own_mark
 from relay.sse import DONE, EventSplitter, EventTooLarge, data_of
 
 SILENCE_SECONDS = 30
@@ -127,12 +131,11 @@ def _follow(response: requests.Response, secret: str) -> float:
 def _answer(
     method: str, url: str, *, secret: str, body: Mapping[str, Any] | None = None
 ) -> Iterator[requests.Response]:
-    """One request: no redirects, no proxies or passwords from the environment, every failure as a DomainError."""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "Tollbooth"}
+    """One request, every failure as a DomainError."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "Tollbooth", HOP_HEADER: own_mark()}
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
-    with requests.Session() as session:
-        session.trust_env = False
+    with Session() as session:
         try:
             response = session.request(
                 method,
@@ -140,12 +143,11 @@ def _answer(
                 headers=headers,
                 json=body,
                 stream=True,
-                allow_redirects=False,
                 timeout=(settings.RELAY_CONNECT_TIMEOUT, SILENCE_SECONDS),
             )
             with response:
                 yield response
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, EgressError) as error:
             raise _connection_failure(error) from None
 
 
@@ -200,20 +202,15 @@ def _without_key(text: str, secret: str) -> str:
 
 
 def _connection_failure(error: Exception) -> DomainError:
+    if isinstance(error, EgressError):
+        return UpstreamFailed(str(error))
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return UpstreamTimedOut("The upstream did not answer in time.")
     if isinstance(error, requests.exceptions.SSLError):
-        return UpstreamFailed(
-            "There is no secure connection to the upstream: TLS failed, or its certificate is not trusted."
-        )
-    if isinstance(_reason_of(error), urllib3.exceptions.NameResolutionError):
-        return UpstreamFailed("The upstream's host name is unknown.")
+        fault = certificate_fault(error)
+        why = f"its certificate is not accepted ({fault})" if fault else "TLS failed"
+        return UpstreamFailed(f"There is no secure connection to the upstream: {why}.")
     return UpstreamFailed("The connection to the upstream was refused or lost.")
-
-
-def _reason_of(error: Exception) -> object:
-    """What made urllib3 give up, which requests wraps twice."""
-    return getattr(error.args[0], "reason", None) if error.args else None
 
 
 def _too_large() -> UpstreamFailed:

@@ -8,9 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing.models import ModelPrice
+from config.egress.errors import AddressRefused, NameUnresolved
+from config.egress.guard import guard
 from config.kernel.errors import DomainError, InvalidInput
 from config.kernel.sealing import SealBroken, seal, unseal
-from relay.base_url import clean_base_url, origin_of
+from relay.base_url import clean_base_url, host_and_port, origin_of
 from relay.models import Channel, ChannelModel
 from relay.probe import MAX_MODEL_NAME, probe_chat
 from tokens.models import Group
@@ -153,6 +155,19 @@ def checked_base_url(text: str) -> str:
         return clean_base_url(text)
     except ValueError as error:
         raise InvalidInput(str(error), param="base_url") from None
+
+
+def demand_permitted(base_url: str) -> None:
+    """Raises InvalidInput, with what to do about it, for a host that nothing would be sent to.
+
+    A name that is unknown just now passes: it may be known when it is needed, and is judged again when it is dialled.
+    """
+    try:
+        guard().addresses(*host_and_port(base_url))
+    except AddressRefused as error:
+        raise InvalidInput(str(error), param="base_url") from None
+    except NameUnresolved:
+        return
 
 
 def probe_channel(*, channel: Channel, model: str | None = None) -> ChannelTest:

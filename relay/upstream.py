@@ -1,13 +1,15 @@
 """The upstream side of an attempt: one pooled client, time-outs, size limits, and failures told apart."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
 from typing import Any
 
 import aiohttp
 import orjson
 from django.conf import settings
 
+from config.egress.client import Client, open_client, told
+from config.egress.errors import EgressError
 from config.kernel.errors import (
     DomainError,
     InvalidInput,
@@ -17,8 +19,12 @@ from config.kernel.errors import (
     UpstreamFailed,
     UpstreamTimedOut,
 )
+from relay.decoding import Inflated, Plain, Undecodable, decoder_for
 from relay.errors import sanitised
+from relay.hops import HOP_HEADER, own_mark
 from relay.routing import Target
+
+logger = logging.getLogger("tollbooth.relay")
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -27,53 +33,66 @@ _PASSED_ON: dict[int, type[DomainError]] = {400: InvalidInput, 404: NotFound, 41
 
 
 class Failure(Exception):
-    """An attempt that gave no answer: what to tell the caller, and whether another channel may do better."""
+    """An attempt that gave no answer: what to tell the caller, and whether another channel may do better.
 
-    def __init__(self, error: DomainError, *, may_fail_over: bool, upstream_status: int | None = None) -> None:
+    `reason` is for the operator alone: unlike `error` it may name hosts, addresses and certificates.
+    """
+
+    def __init__(
+        self, error: DomainError, *, may_fail_over: bool, upstream_status: int | None = None, reason: str = ""
+    ) -> None:
         super().__init__(error.message)
         self.error = error
         self.may_fail_over = may_fail_over
         self.upstream_status = upstream_status
+        self.reason = reason
 
 
-def new_client() -> aiohttp.ClientSession:
-    """The process's one client: keep-alive, no cookies, no proxies from the environment, no limit but file handles."""
-    timeout = aiohttp.ClientTimeout(total=settings.RELAY_TOTAL_TIMEOUT, sock_connect=settings.RELAY_CONNECT_TIMEOUT)
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ttl_dns_cache=30)
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        trust_env=False,
-        auto_decompress=True,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        read_bufsize=256 * 1024,
+def new_client() -> Client:
+    """The process's one client. A host with many silent addresses may take as long to give up as one with one."""
+    timeout = aiohttp.ClientTimeout(
+        total=None,  # aiohttp would say so again at every read that follows; each reader has limits of its own
+        connect=settings.EGRESS_LOOKUP_TIMEOUT + settings.RELAY_CONNECT_TIMEOUT,
+        sock_connect=settings.RELAY_CONNECT_TIMEOUT,
     )
+    return open_client(timeout=timeout, read_buffer=256 * 1024)
 
 
-async def open_answer(
-    client: aiohttp.ClientSession, target: Target, *, body: bytes, is_stream: bool
-) -> aiohttp.ClientResponse:
+async def open_answer(client: Client, target: Target, *, body: bytes, is_stream: bool) -> aiohttp.ClientResponse:
     """Send one chat request; returns the answer with status 200 and its body unread. Raises Failure."""
+    headers = headers_to(target, is_stream=is_stream)
+    try:
+        async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
+            response = await client.send("POST", f"{target.base_url}/chat/completions", headers=headers, body=body)
+    except (aiohttp.ClientError, OSError, EgressError) as error:
+        raise _not_answered(target, error) from None
+    if response.status != 200:
+        raise await _refusal(response)
+    return response
+
+
+def headers_to(target: Target, *, is_stream: bool) -> dict[str, str]:
+    """All that an upstream gets to see; the HTTP client adds `Host` and `Content-Length`.
+
+    None of the caller's own headers goes up, and none of the answer's comes back.
+    """
     headers = {
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if is_stream else "application/json",
         "Accept-Encoding": "identity",
         "User-Agent": "Tollbooth",
+        HOP_HEADER: own_mark(),
     }
     if target.secret:
         headers["Authorization"] = f"Bearer {target.secret}"
-    try:
-        async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
-            response = await client.post(
-                f"{target.base_url}/chat/completions", data=body, headers=headers, allow_redirects=False
-            )
-    except TimeoutError:
-        raise Failure(_timed_out(), may_fail_over=True) from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise Failure(_unreachable(error), may_fail_over=True) from None
-    if response.status != 200:
-        raise await _refusal(response)
-    return response
+    return headers
+
+
+def _not_answered(target: Target, error: Exception) -> Failure:
+    """The caller learns that it failed, the operator's log and record why."""
+    reason = told(error)
+    logger.warning("channel %s: %s", target.channel_name, reason)
+    return Failure(_unreachable(error), may_fail_over=True, reason=reason)
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str, Any]]:
@@ -85,11 +104,11 @@ async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str
         raise Failure(_timed_out(), may_fail_over=False) from None
     except (aiohttp.ClientError, OSError) as error:
         raise Failure(_unreachable(error), may_fail_over=True) from None
+    except Undecodable:
+        raise _unreadable() from None
     answer = _json_object(raw)
     if answer is None:
-        raise Failure(
-            UpstreamFailed("The upstream's answer could not be read."), may_fail_over=True, upstream_status=200
-        )
+        raise _unreadable()
     if answer.get("error"):
         raise Failure(from_error_body(answer["error"]), may_fail_over=True, upstream_status=200)
     if not answer.get("choices"):
@@ -99,18 +118,9 @@ async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str
     return raw, answer
 
 
-async def chunks_of(response: aiohttp.ClientResponse, *, silence: float) -> AsyncIterator[bytes]:
-    """Raw chunks as they arrive; an empty chunk each time `silence` seconds pass without one."""
-    while True:
-        try:
-            async with asyncio.timeout(silence):
-                chunk = await response.content.readany()
-        except TimeoutError:
-            yield b""
-            continue
-        if not chunk:
-            return
-        yield chunk
+def decoder_of(response: aiohttp.ClientResponse) -> Plain | Inflated:
+    """What makes its body plain. Raises Undecodable."""
+    return decoder_for(response.headers.get("Content-Encoding", ""))
 
 
 def from_error_body(detail: Any) -> DomainError:
@@ -125,7 +135,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
     try:
         async with asyncio.timeout(settings.RELAY_CONNECT_TIMEOUT):
             body = _json_object(await _read_limited(response, MAX_ERROR_BYTES))
-    except (TimeoutError, aiohttp.ClientError, OSError, Failure):
+    except (TimeoutError, aiohttp.ClientError, OSError, Failure, Undecodable):
         body = None
     response.close()
     detail = body.get("error") if body else None
@@ -138,7 +148,10 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
         )
         return Failure(error, may_fail_over=True, upstream_status=status)
     return Failure(
-        UpstreamFailed("The upstream failed to answer. Please retry."), may_fail_over=True, upstream_status=status
+        UpstreamFailed("The upstream failed to answer. Please retry."),
+        may_fail_over=True,
+        upstream_status=status,
+        reason=sanitised(message, fallback=""),
     )
 
 
@@ -153,9 +166,13 @@ def _passed_on(status: int, message: Any, detail: Any) -> DomainError:
 
 
 def _unreachable(error: Exception) -> DomainError:
-    if isinstance(error, aiohttp.ServerTimeoutError):
+    if isinstance(error, TimeoutError):
         return _timed_out()
     return UpstreamFailed("The upstream could not be reached. Please retry.")
+
+
+def _unreadable() -> Failure:
+    return Failure(UpstreamFailed("The upstream's answer could not be read."), may_fail_over=True, upstream_status=200)
 
 
 def _timed_out() -> DomainError:
@@ -168,10 +185,10 @@ def _retry_after(response: aiohttp.ClientResponse) -> int:
 
 
 async def _read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    parts, size = [], 0
+    parts, size, decoder = [], 0, decoder_of(response)
     while chunk := await response.content.readany():
-        parts.append(chunk)
-        size += len(chunk)
+        parts.append(decoder.feed(chunk))
+        size += len(parts[-1])
         if size > limit:
             response.close()
             raise Failure(UpstreamFailed("The upstream's answer was too large."), may_fail_over=False)

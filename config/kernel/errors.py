@@ -11,7 +11,8 @@ DomainError
 ├── RateLimited           429
 ├── UpstreamFailed        502
 ├── Unavailable           503
-└── UpstreamTimedOut      504
+├── UpstreamTimedOut      504
+└── LoopDetected          508
 """
 
 from typing import ClassVar
@@ -93,3 +94,8 @@ class Unavailable(DomainError):
 class UpstreamTimedOut(DomainError):
     status = 504
     default_code = "upstream_timeout"
+
+
+class LoopDetected(DomainError):
+    status = 508
+    default_code = "loop_detected"

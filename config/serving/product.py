@@ -11,7 +11,8 @@ from django.db import connection
 
 from accounts import sign_in_links
 from config import seeding
-from config.serving.claims import LOOPBACK, free_port, listen, only_server_of
+from config.egress.addresses import AllowList
+from config.serving.claims import LOOPBACK, CannotServe, free_port, listen, only_server_of
 from config.serving.console import Banner, Console
 from config.serving.preparation import collect_static_files, prepare_database, static_files_changed
 from config.serving.programs import default_web_processes, programs
@@ -39,11 +40,14 @@ class Options:
 
 def run(options: Options, console: Console) -> None:
     """Serve until stopped. Raises CannotServe or ProgramFailed with words for a person."""
+    _demand_readable_settings()
     site_url = _tell_children_about_us(options)
     with only_server_of(settings.VAR_DIR, url=site_url), closing(listen(options.host, options.port)) as listener:
         sandbox_port = free_port(settings.SANDBOX_PORT) if options.sandbox else settings.SANDBOX_PORT
         _prepare(console, sandbox_port)
         runs_sandbox = options.sandbox and seeding.local_sandbox_channel() is not None
+        if runs_sandbox:
+            _let_children_call(f"{LOOPBACK}:{sandbox_port}")
         chosen = programs(
             listener=listener,
             web_processes=options.web_processes or default_web_processes(),
@@ -63,6 +67,13 @@ def run(options: Options, console: Console) -> None:
         supervisor = Supervisor(chosen, say=console.say, on_stop=listener.close)
         asyncio.run(supervisor.run(once_started=announce))
     console.line("Stopped.")
+
+
+def _demand_readable_settings() -> None:
+    try:
+        AllowList.of(settings.EGRESS_ALLOW)
+    except ValueError as error:
+        raise CannotServe(str(error)) from None
 
 
 def _prepare(console: Console, sandbox_port: int) -> None:
@@ -91,6 +102,11 @@ def _tell_children_about_us(options: Options) -> str:
     paths = (str(settings.BASE_DIR), os.environ.get("PYTHONPATH", ""))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return os.environ["SITE_URL"].rstrip("/")
+
+
+def _let_children_call(sandbox: str) -> None:
+    """Nothing is sent to loopback addresses, except by those who are told that this one is ours."""
+    os.environ["EGRESS_ALLOW"] = ",".join([*settings.EGRESS_ALLOW, sandbox])
 
 
 def _banner(site_url: str) -> Banner:

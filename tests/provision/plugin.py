@@ -40,7 +40,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def installation(folder: Path) -> dict[str, str]:
     """The environment of the product under test; starts the servers it needs and nobody named."""
-    own = {"ENV_FILE": os.devnull, "VAR_DIR": str(folder)}
+    own = {"ENV_FILE": os.devnull, "VAR_DIR": str(folder), "EGRESS_ALLOW": "127.0.0.0/8"}
     if os.environ.get("TOLLBOOTH_TEST_DB") == "sqlite":
         return {**own, "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3", "REDIS_URL": ""}
     return own | dict(started_servers())

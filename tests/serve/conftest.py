@@ -9,6 +9,8 @@ import pytest
 
 from tests.serve.processes import Running, kill_all, marked
 
+GIVEN_TO_TESTS = ("SITE_URL", "API_BASE_URL", "EGRESS_ALLOW")
+
 
 def unused_port():
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -21,7 +23,7 @@ class Product:
     def __init__(self, folder, **environment):
         self.folder = str(folder)
         self.port = unused_port()
-        inherited = {name: value for name, value in os.environ.items() if name not in ("SITE_URL", "API_BASE_URL")}
+        inherited = {name: value for name, value in os.environ.items() if name not in GIVEN_TO_TESTS}
         own = {
             "VAR_DIR": self.folder,
             "ENV_FILE": os.devnull,
