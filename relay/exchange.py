@@ -230,8 +230,9 @@ class Exchange:
     async def _finish_stream(self, error: DomainError | None) -> bytes:
         is_complete = self._meter.is_done or self._meter.is_finished
         if error is None and is_complete:
-            await self._settle(self._account_stream(EndReason.COMPLETED, http_status=200))
-            return sse.DONE_EVENT
+            settlement = self._account_stream(EndReason.COMPLETED, http_status=200)
+            await self._settle(settlement)
+            return self._renamed(self._meter.usage_due(settlement.usage)) + sse.DONE_EVENT
         broken, reason = self._break(error)
         await self._settle(self._account_stream(reason, http_status=200, error_code=broken.code))
         return sse.encode(error_bytes(broken))

@@ -1,19 +1,16 @@
-"""Watches an answer pass by: what was delivered, what the upstream says it used, how it ended. Pure.
-
-Events are parsed only when they can hold usage, a finish reason or an error; the rest is kept as bytes and read for
-an estimate only when one is needed.
-"""
+"""Watches a chat completion stream pass by: what was delivered, what the upstream says it used, how it ended. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from billing.pricing import Usage
 from billing.usage import Reported, character_kinds, estimate_tokens, normalise
+from config.kernel.errors import DomainError
 from relay import sse
-
-UNREAD_LIMIT = 64 * 1024
-_TELLING = (b'"usage"', b'"finish_reason":"', b'"finish_reason": "', b'"error"')
+from relay.errors import error_bytes
 
 
 class Meter:
@@ -21,74 +18,112 @@ class Meter:
 
     def __init__(self, *, show_usage: bool) -> None:
         self._show_usage = show_usage
-        self._unread: list[bytes] = []
-        self._unread_bytes = 0
+        self._shown_usage = False
         self._ascii = 0
         self._other = 0
-        self.reported: Reported | None = None
+        self._reported: Reported | None = None
+        self._counted_in_report = (0, 0)
+        self._head: dict[str, Any] | None = None
+        self._begun: set[int] = set()
+        self._ended: set[int] = set()
         self.saw_usage = False
         self.is_finished = False
         self.is_done = False
+        self.closing = b""
         self.error: Mapping[str, Any] | None = None
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for the end mark, errors and a usage event nobody asked for."""
+        """The event's bytes unchanged, or None for the end mark, errors and a usage event that is not to be seen.
+
+        Raises BrokenEvent for data that is no JSON object.
+        """
         data = sse.data_of(event)
         if data == sse.DONE:
-            self.is_done = True
+            self.is_done, self.closing = True, sse.DONE_EVENT
             return None
         if not data:
             return event
-        if any(mark in data for mark in _TELLING) and not self._read(data):
-            return None
-        self.delivered += 1
-        self._keep(data)
-        return event
-
-    def _read(self, data: bytes) -> bool:
-        """Note what a telling event says; False when it must not be forwarded."""
         chunk = _json(data)
         if chunk is None:
-            return True
+            return self._forward_lines(data)
+        return event if self._note(chunk) else None
+
+    def _forward_lines(self, data: bytes) -> bytes | None:
+        """Events between which the blank line was forgotten, with their blank lines."""
+        lines = [line for line in data.split(b"\n") if line]
+        if len(lines) < 2 or any(line != sse.DONE and _json(line) is None for line in lines):
+            raise sse.BrokenEvent("an event's data is no JSON object")
+        return b"".join(self.forward(sse.encode(line)) or b"" for line in lines) or None
+
+    def _note(self, chunk: dict[str, Any]) -> bool:
+        """Count what a chunk brings; False when it must not be forwarded."""
         if chunk.get("error"):
             self.error = chunk["error"] if isinstance(chunk["error"], Mapping) else {"message": str(chunk["error"])}
             return False
-        choices = chunk.get("choices")
-        if isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices):
-            self.is_finished = True
-        if chunk.get("usage") is not None:
-            self.saw_usage = True
-            self.reported = normalise(chunk["usage"]) or self.reported
-            return bool(choices) or self._show_usage
-        return True
+        if self._head is None:
+            self._head = {name: chunk[name] for name in ("id", "created", "model") if name in chunk}
+        for text in delta_texts(chunk):
+            plain, other = character_kinds(text)
+            self._ascii += plain
+            self._other += other
+        self._note_ends(chunk.get("choices"))
+        is_shown = chunk.get("usage") is None or self._note_usage(chunk["usage"], beside=chunk.get("choices"))
+        self.delivered += is_shown
+        return is_shown
 
-    def _keep(self, data: bytes) -> None:
-        self._unread.append(data)
-        self._unread_bytes += len(data)
-        if self._unread_bytes > UNREAD_LIMIT:
-            self._count_unread()
+    def _note_ends(self, choices: Any) -> None:
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                index = choice.get("index")
+                number = index if isinstance(index, int) else 0
+                self._begun.add(number)
+                if choice.get("finish_reason"):
+                    self._ended.add(number)
+        self.is_finished = bool(self._ended) and self._begun == self._ended
 
-    def _count_unread(self) -> None:
-        for data in self._unread:
-            for text in delta_texts(_json(data)):
-                plain, other = character_kinds(text)
-                self._ascii += plain
-                self._other += other
-        self._unread.clear()
-        self._unread_bytes = 0
+    def _note_usage(self, usage: Any, *, beside: Any) -> bool:
+        """Whether the event that brought the usage may be seen; one that cannot be charged is not shown either."""
+        self.saw_usage = True
+        reported = normalise(usage)
+        if reported is not None:
+            self._reported, self._counted_in_report = reported, (self._ascii, self._other)
+        is_seen = self._show_usage and reported is not None
+        self._shown_usage |= is_seen
+        return bool(beside) or is_seen
+
+    @property
+    def reported(self) -> Reported | None:
+        """The last usable counts of the upstream, with our own count of any text that came after them."""
+        if self._reported is None or (self._ascii, self._other) == self._counted_in_report:
+            return self._reported
+        plain, other = self._counted_in_report
+        later = estimate_tokens(ascii_characters=self._ascii - plain, other_characters=self._other - other)
+        usage = self._reported.usage
+        return Reported(replace(usage, output=(usage.output or 0) + later), is_suspect=True)
 
     @property
     def has_content(self) -> bool:
         """Whether the client was given at least one character of an answer."""
-        self._count_unread()
         return bool(self._ascii or self._other)
 
     @property
     def output_estimate(self) -> int:
         """Tokens delivered so far, counted here."""
-        self._count_unread()
         return estimate_tokens(ascii_characters=self._ascii, other_characters=self._other)
+
+    def usage_due(self, usage: Usage) -> bytes:
+        """The usage event that the caller asked for and the upstream never sent, made of what is charged; or empty."""
+        if not self._show_usage or self._shown_usage:
+            return b""
+        prompt, completion = usage.prompt_total, usage.completion_total
+        counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        event = {**(self._head or {}), "object": "chat.completion.chunk", "choices": [], "usage": counts}
+        return sse.encode(orjson.dumps(event))
+
+    def error_event(self, error: DomainError) -> bytes:
+        """The event that tells of a broken answer."""
+        return sse.encode(error_bytes(error))
 
 
 def delta_texts(chunk: Mapping[str, Any] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""A whole chat completion as the stream the caller asked for: what an upstream sends that does not know how to stream."""
+"""A whole chat completion as the stream the caller asked for: some upstreams answer so although asked to stream."""
 
 from collections.abc import Mapping
 from typing import Any

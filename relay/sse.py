@@ -4,44 +4,68 @@ import re
 
 MAX_EVENT_BYTES = 1024 * 1024
 DONE = b"[DONE]"
-_BOUNDARY = re.compile(rb"\r?\n\r?\n")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# A CR that is the last byte so far may be half of a CRLF: it ends a line once the next byte is there.
+_BOUNDARY = re.compile(rb"(?:\r\n|\n|\r(?=[^\n])){2}")
+_LINES = re.compile(rb"\r\n|\n|\r")
 
 
 class EventTooLarge(Exception):
     """An upstream sent an event above MAX_EVENT_BYTES."""
 
 
+class BrokenEvent(Exception):
+    """An event's data is not what its dialect writes."""
+
+
 class EventSplitter:
     """Feed chunks as they arrive, get whole events: bytes up to and with the blank line that ends them.
 
-    Only LF and CRLF end lines: U+2028 and its kin occur inside JSON strings and must not.
+    Only LF, CRLF and CR end lines: U+2028 and its kin occur inside JSON strings and must not.
     """
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events completed by this chunk, in order. Raises EventTooLarge."""
-        data = self._buffer + chunk if self._buffer else chunk
-        events, start = [], 0
-        for boundary in _BOUNDARY.finditer(data):
-            events.append(data[start : boundary.end()])
-            start = boundary.end()
-        self._buffer = data[start:]
-        if len(self._buffer) > MAX_EVENT_BYTES:
+        if not self._buffer:
+            events, end = _cut(chunk, position=0)
+            self._buffer += chunk[end:]
+        else:
+            seen = len(self._buffer)
+            self._buffer += chunk
+            events, end = _cut(self._buffer, position=max(seen - 3, 0))  # a boundary has up to four bytes
+            del self._buffer[:end]
+        if len(self._buffer) > MAX_EVENT_BYTES or any(len(event) > MAX_EVENT_BYTES for event in events):
             raise EventTooLarge(f"an event of more than {MAX_EVENT_BYTES} bytes")
         return events
 
     def rest(self) -> bytes:
         """What came after the last blank line: empty when the stream ended as it should."""
-        return self._buffer
+        return bytes(self._buffer)
+
+
+def _cut(data: bytes | bytearray, *, position: int) -> tuple[list[bytes], int]:
+    """The whole events at the start of `data`, and where they end; no boundary begins before `position`."""
+    events, start = [], 0
+    for boundary in _BOUNDARY.finditer(data, position):
+        events.append(bytes(data[start : boundary.end()]))
+        start = boundary.end()
+    return events, start
+
+
+def closed(rest: bytes) -> bytes:
+    """An event whose blank line never came, with one; empty when there was no event."""
+    event = rest.strip(b"\r\n")
+    return event + b"\n\n" if event else b""
 
 
 def data_of(event: bytes) -> bytes:
     """The `data` of one event, its lines joined by LF; empty for comments and other fields."""
-    if event.startswith(b"data: ") and event.count(b"\n") == 2:
-        return event[6:].rstrip(b"\r\n")  # the shape nearly every event has
-    lines = (line.rstrip(b"\r") for line in event.split(b"\n"))
+    if event.startswith(b"data: ") and event.endswith(b"\n\n") and event.count(b"\n") == 2 and b"\r" not in event:
+        return event[6:-2]  # the shape nearly every event has
+    lines = _LINES.split(event.removeprefix(BYTE_ORDER_MARK))
     return b"\n".join(_value(line) for line in lines if line.startswith(b"data:"))
 
 

@@ -3,94 +3,185 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from django.conf import settings
 
 from config.kernel.errors import UpstreamFailed, UpstreamTimedOut
 from relay import sse
+from relay.decoding import Undecodable
 from relay.meter import Meter
-from relay.upstream import Failure, chunks_of, from_error_body
+from relay.replay import events_of
+from relay.upstream import Failure, decoder_of, from_error_body, read_answer
 
 PING_SECONDS = 15.0
+MAX_BROKEN_EVENTS = 3
+CHUNK_BYTES = 64 * 1024  # read at once, so that one stream neither fills the memory nor holds up the others
 
 
 @dataclass(slots=True)
 class AnswerStream:
-    """An opened stream whose first event has arrived; `pieces` goes on after it."""
+    """An opened stream of which something can be sent; `pieces` goes on after `first`."""
 
     response: aiohttp.ClientResponse
     meter: Meter
     first: bytes
     pieces: AsyncIterator[bytes]
+    reader: "Reader"
 
 
 async def open_stream(response: aiohttp.ClientResponse, meter: Meter) -> AnswerStream:
-    """Wait for the first event, so that a channel that has nothing to say can still be failed over. Raises Failure."""
-    if response.content_type != "text/event-stream":
-        response.close()
-        raise Failure(
-            UpstreamFailed("The upstream did not stream its answer."), may_fail_over=True, upstream_status=200
-        )
-    pieces = read_pieces(response, meter)
+    """Wait for the first event, so that a channel that has nothing to say can still be failed over. Raises Failure.
+
+    An upstream that has accepted the request and then thinks for long is taken at its word: what can be sent is a ping.
+    """
+    reader = Reader(response, meter)
+    pieces = reader.pieces() if response.content_type == "text/event-stream" else reader.replayed()
     try:
-        async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
-            first = await _first_data(pieces, meter)
-    except TimeoutError:
-        response.close()
-        raise Failure(
-            UpstreamTimedOut("The upstream did not answer in time. Please retry."), may_fail_over=True
-        ) from None
+        first = await anext(pieces, b"")
+        if not first:
+            raise _failed("The upstream ended its answer before it began.")
     except (Failure, asyncio.CancelledError):
         response.close()
         raise
-    return AnswerStream(response, meter, first, pieces)
+    return AnswerStream(response, meter, first, pieces, reader)
 
 
-async def _first_data(pieces: AsyncIterator[bytes], meter: Meter) -> bytes:
-    async for piece in pieces:
-        if meter.delivered:
-            return piece
-    raise Failure(
-        UpstreamFailed("The upstream ended its answer before it began."), may_fail_over=True, upstream_status=200
-    )
+class Reader:
+    """Reads one stream. Who stops reading may go on later with new `pieces()`: nothing that came is lost."""
 
+    def __init__(self, response: aiohttp.ClientResponse, meter: Meter) -> None:
+        self._response = response
+        self._meter = meter
+        self._splitter = sse.EventSplitter()
+        self._patience = Patience()
+        self._broken_events = 0
 
-async def read_pieces(response: aiohttp.ClientResponse, meter: Meter) -> AsyncIterator[bytes]:
-    """Bytes for the client, pings included, until the end mark or the end of the stream.
+    async def replayed(self) -> AsyncIterator[bytes]:
+        """A whole answer, sent by an upstream that was asked for a stream, as the stream it should have been."""
+        async with self._response:
+            _, answer = await read_answer(self._response)
+        piece = self._forward(events_of(answer))
+        if self._meter.delivered:
+            yield piece
 
-    Raises Failure for a broken connection, an oversized event, an error event, or silence beyond the idle limit.
-    """
-    splitter = sse.EventSplitter()
-    last_event = time.monotonic()
-    try:
-        async for chunk in chunks_of(response, silence=min(PING_SECONDS, settings.RELAY_IDLE_TIMEOUT)):
-            before = meter.delivered
-            piece = _forward(splitter.feed(chunk), meter) if chunk else sse.PING
-            if piece:
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Bytes for the client, pings included, until the end mark or the end of the stream.
+
+        Raises Failure for a broken connection, an oversized event, too many broken ones, an error event, or a silence
+        beyond the limits; but an answer that has said why it ended is complete, whatever happens after that.
+        """
+        try:
+            async for piece in self._read():
+                paused = time.monotonic()
                 yield piece
-            if meter.error is not None:
-                raise Failure(from_error_body(meter.error), may_fail_over=True, upstream_status=200)
-            if meter.is_done:
-                return
-            if meter.delivered > before:
-                last_event = time.monotonic()
-            elif time.monotonic() - last_event >= settings.RELAY_IDLE_TIMEOUT:
-                # Comments and pings of the upstream are no life: only data events count.
-                raise Failure(UpstreamTimedOut("The upstream fell silent."), may_fail_over=True)
-    except sse.EventTooLarge:
-        raise Failure(UpstreamFailed("The upstream sent an oversized event."), may_fail_over=False) from None
-    except (aiohttp.ClientError, OSError):
-        raise Failure(UpstreamFailed("The upstream broke off its answer."), may_fail_over=True) from None
+                self._patience.excuse(time.monotonic() - paused)
+        except Failure:
+            if not self._meter.is_finished or self._meter.error is not None:
+                raise
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        try:
+            decoder = decoder_of(self._response)
+            while (chunk := await self._next_chunk()) is not None:
+                before = self._meter.delivered
+                piece = self._forward(self._splitter.feed(decoder.feed(chunk)))
+                if self._meter.delivered > before:
+                    self._patience.heard()
+                # What comes before the first data event is comments: they say nothing and would end the failover.
+                if piece and self._meter.delivered:
+                    yield piece
+                elif self._patience.is_ping_due:
+                    yield sse.PING
+                if self._is_over():
+                    return
+                self._patience.check()
+            if piece := self._forward([sse.closed(self._splitter.rest())]):
+                yield piece
+            self._is_over()
+        except sse.EventTooLarge:
+            raise _failed("The upstream sent an oversized event.") from None
+        except Undecodable:
+            raise _failed("The upstream's answer could not be read.") from None
+        except (aiohttp.ClientError, OSError):
+            raise _failed("The upstream broke off its answer.") from None
+
+    async def _next_chunk(self) -> bytes | None:
+        """What has arrived, nothing when it is time to look at the clock, None at the end."""
+        try:
+            async with asyncio.timeout(self._patience.seconds):
+                return await self._response.content.read(CHUNK_BYTES) or None
+        except TimeoutError:
+            return b""
+
+    def _forward(self, events: list[bytes]) -> bytes:
+        kept = []
+        for event in events:
+            try:
+                piece = self._meter.forward(event)
+            except sse.BrokenEvent:
+                self._broken_events += 1
+                piece = None
+            if piece:
+                kept.append(piece)
+            if self._meter.is_done or self._meter.error is not None or self._is_hopeless:
+                break
+        return b"".join(kept)
+
+    @property
+    def _is_hopeless(self) -> bool:
+        return self._broken_events > MAX_BROKEN_EVENTS
+
+    def _is_over(self) -> bool:
+        """Whether the end mark came. Raises Failure when the upstream told of an error or cannot be understood."""
+        if self._meter.error is not None:
+            raise Failure(from_error_body(self._meter.error), may_fail_over=True, upstream_status=200)
+        if self._is_hopeless:
+            raise _failed("The upstream's events could not be read.")
+        return self._meter.is_done
 
 
-def _forward(events: list[bytes], meter: Meter) -> bytes:
-    kept = []
-    for event in events:
-        piece = meter.forward(event)
-        if piece:
-            kept.append(piece)
-        if meter.is_done or meter.error is not None:
-            break
-    return b"".join(kept)
+@dataclass(slots=True)
+class Patience:
+    """How long an upstream may keep silent: before its first data event, between two of them, and in all.
+
+    Its comments and half events are no signs of life; that our caller does not read is no silence of the upstream.
+    """
+
+    began: float = field(default_factory=time.monotonic)
+    last_event: float = field(default_factory=time.monotonic)
+    last_sent: float = field(default_factory=time.monotonic)
+    limit: float = field(default_factory=lambda: settings.RELAY_FIRST_BYTE_TIMEOUT)
+
+    def heard(self) -> None:
+        """A data event came."""
+        self.last_event = time.monotonic()
+        self.limit = settings.RELAY_IDLE_TIMEOUT
+
+    def excuse(self, seconds: float) -> None:
+        """Something was sent, and the caller took so long to take it."""
+        self.last_sent = time.monotonic()
+        self.last_event += seconds
+
+    @property
+    def is_ping_due(self) -> bool:
+        return time.monotonic() - self.last_sent >= PING_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """Until something has to happen."""
+        return max(min(self.last_sent + PING_SECONDS, self._end) - time.monotonic(), 0)
+
+    @property
+    def _end(self) -> float:
+        return float(min(self.last_event + self.limit, self.began + settings.RELAY_TOTAL_TIMEOUT))
+
+    def check(self) -> None:
+        """Raises Failure when the patience is over."""
+        if time.monotonic() >= self._end:
+            raise Failure(UpstreamTimedOut("The upstream fell silent."), may_fail_over=True)
+
+
+def _failed(message: str) -> Failure:
+    return Failure(UpstreamFailed(message), may_fail_over=True, upstream_status=200)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from billing.pricing import Usage
 from billing.usage import Reported
 from config.kernel.errors import DomainError
 
@@ -24,7 +25,6 @@ class RelayRequest:
 class StreamMeter(Protocol):
     """Watches a stream in its own dialect pass by."""
 
-    reported: Reported | None
     saw_usage: bool
     is_finished: bool  # the answer said why it ended
     is_done: bool  # the stream's end mark was seen
@@ -33,7 +33,14 @@ class StreamMeter(Protocol):
     closing: bytes  # the end event's bytes, kept back by `forward`, to be sent after the settlement; empty before it
 
     def forward(self, event: bytes) -> bytes | None:
-        """One whole event's bytes: what the caller may see of it, None for nothing."""
+        """One whole event's bytes: what the caller may see of it, None for nothing.
+
+        Raises relay.sse.BrokenEvent for data that this dialect does not write; it is dropped, and a few are forgiven.
+        """
+
+    @property
+    def reported(self) -> Reported | None:
+        """The upstream's last usable counts."""
 
     @property
     def has_content(self) -> bool:
@@ -42,6 +49,9 @@ class StreamMeter(Protocol):
     @property
     def output_estimate(self) -> int:
         """Tokens passed on so far, counted here."""
+
+    def usage_due(self, usage: Usage) -> bytes:
+        """The usage event the caller asked for and the upstream never sent, of what is charged; or empty."""
 
     def error_event(self, error: DomainError) -> bytes:
         """The event of this dialect that tells of a broken answer; nothing follows it."""

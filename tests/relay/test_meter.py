@@ -1,10 +1,11 @@
 """The meter sees usage, ends and errors without touching what passes."""
 
 import orjson
+import pytest
 
 from billing.pricing import Usage
 from relay.meter import Meter
-from relay.sse import DONE_EVENT, encode
+from relay.sse import DONE_EVENT, BrokenEvent, data_of, encode
 
 
 def chunk(content=None, *, finish=None, **extra):
@@ -94,16 +95,83 @@ def test_tool_calls_and_reasoning_count_as_delivered():
     assert meter.output_estimate == 4 + 2
 
 
-def test_many_unread_events_are_counted_in_bounded_memory():
+def test_many_events_are_counted():
     meter = Meter(show_usage=False)
     for _ in range(5000):
         meter.forward(chunk("word"))
-    assert meter._unread_bytes <= 64 * 1024 + 200
     assert meter.output_estimate == 5000
 
 
-def test_broken_json_passes_without_harm():
+@pytest.mark.parametrize("data", [b'{"usage": oops', b"[]", b"null", b"word", b'{"a":' * 100_000, b'{"a":"\xff"}'])
+def test_data_that_is_no_json_object_is_refused(data):
     meter = Meter(show_usage=False)
-    event = encode(b'{"usage": oops')
+    with pytest.raises(BrokenEvent):
+        meter.forward(encode(data))
+    assert (meter.output_estimate, meter.delivered) == (0, 0)
+
+
+def test_events_without_a_blank_line_between_them_are_taken_apart():
+    meter = Meter(show_usage=False)
+    joined = chunk("One ").removesuffix(b"\n") + chunk("two").removesuffix(b"\n") + DONE_EVENT
+    assert meter.forward(joined) == chunk("One ") + chunk("two")
+    assert meter.output_estimate == 2
+    assert meter.is_done
+
+
+def test_json_over_many_lines_of_data_is_one_event():
+    meter = Meter(show_usage=False)
+    event = b'data: {"choices":\ndata: [{"delta":{"content":"word"}}]}\n\n'
     assert meter.forward(event) == event
-    assert meter.output_estimate == 0
+    assert meter.output_estimate == 1
+
+
+def test_an_answer_has_ended_when_each_choice_has():
+    meter = Meter(show_usage=False)
+    for index, reason in [(0, None), (1, None), (0, "stop")]:
+        meter.forward(encode(orjson.dumps({"choices": [{"index": index, "delta": {}, "finish_reason": reason}]})))
+    assert not meter.is_finished
+    meter.forward(encode(b'{"choices":[{"index":1,"delta":{},"finish_reason":"length"}]}'))
+    assert meter.is_finished
+
+
+class TestUsage:
+    def test_that_cannot_be_charged_is_not_shown(self):
+        meter = Meter(show_usage=True)
+        assert meter.forward(encode(b'{"choices":[],"usage":{"prompt_tokens":"many"}}')) is None
+        assert meter.saw_usage
+        assert meter.reported is None
+
+    def test_of_the_middle_is_completed_by_our_own_count(self):
+        meter = Meter(show_usage=True)
+        meter.forward(chunk("x" * 40))
+        meter.forward(USAGE)
+        meter.forward(chunk("y" * 40))
+        assert meter.reported.usage == Usage(input=9, output=2 + 10)
+        assert meter.reported.is_suspect
+
+    def test_beside_the_text_it_counts_is_taken_as_it_is(self):
+        meter = Meter(show_usage=True)
+        meter.forward(chunk("x" * 40, usage={"prompt_tokens": 9, "completion_tokens": 2}))
+        assert meter.reported.usage == Usage(input=9, output=2)
+        assert not meter.reported.is_suspect
+
+    def test_that_never_came_is_made_of_what_is_charged(self):
+        meter = Meter(show_usage=True)
+        meter.forward(chunk("x", id="one", created=3, model="mini"))
+        event = orjson.loads(data_of(meter.usage_due(Usage(input=9, cache_read=1, output=2))))
+        assert event == {
+            "id": "one",
+            "created": 3,
+            "model": "mini",
+            "object": "chat.completion.chunk",
+            "choices": [],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+        }
+
+    def test_that_came_is_not_made_again(self):
+        meter = Meter(show_usage=True)
+        meter.forward(USAGE)
+        assert meter.usage_due(Usage(input=9, output=2)) == b""
+
+    def test_that_nobody_asked_for_is_not_made(self):
+        assert Meter(show_usage=False).usage_due(Usage(input=9, output=2)) == b""

@@ -38,8 +38,6 @@ def the_record(alice):
     ],
 )
 def test_an_upstream_that_fails_before_its_answer(caller_of, model, status, code, stream):
-    if model == "sandbox-badjson" and stream:
-        pytest.skip("broken JSON inside a stream passes as it comes")
     alice = caller_of(models=[model])
     response = alice.post(chat(model, stream=stream))
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
