@@ -22,8 +22,8 @@ def _tls_context(ca_file: str) -> ssl.SSLContext:
 def certificate_fault(error: object) -> str:
     """What OpenSSL has against a certificate ("certificate has expired"), however deeply a library wrapped it."""
     while isinstance(error, Exception):
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error.verify_message
+        if fault := getattr(error, "verify_message", ""):
+            return str(fault)
         wrapped = (getattr(error, "certificate_error", None), getattr(error, "reason", None), *error.args)
         error = next((inner for inner in wrapped if isinstance(inner, Exception)), None)
     return ""
