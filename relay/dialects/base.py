@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from billing.pricing import Usage
 from billing.usage import Reported
@@ -55,6 +55,14 @@ class StreamMeter(Protocol):
 
     def error_event(self, error: DomainError) -> bytes:
         """The event of this dialect that tells of a broken answer; nothing follows it."""
+
+
+class NativeAnswer(NamedTuple):
+    """What a whole answer in its own dialect tells: its `usage` as it came, its generated texts, what is wrong."""
+
+    usage: Any
+    texts: list[str]
+    problem: Mapping[str, Any] | None  # with a `message`, where it is an error or no answer at all
 
 
 class StreamConversion(Protocol):

@@ -27,6 +27,11 @@ class Delivered:
         if self._unread_bytes > UNREAD_LIMIT:
             self._read()
 
+    def note(self, event: Mapping[str, Any]) -> None:
+        """One event that has been read already."""
+        for text in self._texts_of(event):
+            self.add(text)
+
     def add(self, text: str) -> None:
         plain, other = character_kinds(text)
         self._ascii += plain
@@ -46,8 +51,7 @@ class Delivered:
 
     def _read(self) -> None:
         for data in self._unread:
-            for text in self._texts_of(object_of(data)):
-                self.add(text)
+            self.note(object_of(data))
         self._unread.clear()
         self._unread_bytes = 0
 

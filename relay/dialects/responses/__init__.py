@@ -1,0 +1,30 @@
+"""OpenAI's Responses: served by channels that speak it, and from chat completions by all others."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay.dialects.base import Conversion, StreamConversion
+from relay.dialects.responses.answer import answer
+from relay.dialects.responses.native import ResponsesMeter, read_answer
+from relay.dialects.responses.request import chat_payload, parse
+from relay.dialects.responses.stream import ResponsesStream
+
+__all__ = ["CONVERSION", "ResponsesMeter", "parse", "read_answer"]
+
+
+class _FromChat:
+    """The `Conversion` of this dialect."""
+
+    def chat_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        return chat_payload(payload)
+
+    def answer(
+        self, chat: Mapping[str, Any], *, payload: Mapping[str, Any], model: str, request_id: str
+    ) -> dict[str, Any]:
+        return answer(chat, payload=payload, model=model, request_id=request_id)
+
+    def stream(self, *, payload: Mapping[str, Any], model: str, request_id: str) -> StreamConversion:
+        return ResponsesStream(payload=payload, model=model, request_id=request_id)
+
+
+CONVERSION: Conversion = _FromChat()
