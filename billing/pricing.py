@@ -182,7 +182,7 @@ def charge(usage: Usage, quote: Quote) -> Charge:
     Monotone in every count as long as no tier undercuts a shorter one.
     """
     rates = quote.prices.rates_for(usage.prompt_total)
-    counts: list[tuple[str, int]] = [(kind, getattr(usage, kind) or 0) for kind in KINDS]
+    counts: list[tuple[str, int | None]] = [(kind, getattr(usage, kind)) for kind in KINDS]
     lines = [Line(kind, tokens, getattr(rates, kind), TOKENS_PER_PRICE) for kind, tokens in counts if tokens]
     lines.append(Line("call", 1, quote.prices.per_call, 1))
     exact = sum(line.exact for line in lines) * quote.ratio_ppm

@@ -47,7 +47,7 @@ def from_deepseek(body: Any) -> Reported | None:
     """A chat completion that says how much of the prompt its cache held and how much it did not."""
     report = _Report(body)
     hit, missed, prompt = (report.count(f"prompt_{name}tokens") for name in ("cache_hit_", "cache_miss_", ""))
-    if prompt is not None and hit is not None and missed is not None and hit + missed != prompt:
+    if hit is not None and missed is not None and hit + missed != prompt:
         report.is_suspect = True
     return _of_wholes(report, "prompt_tokens", "completion_tokens", cached=hit)
 
@@ -94,8 +94,8 @@ _Dialect = Callable[[Any], Reported | None]
 _CHAT_CACHED = ("prompt_tokens_details.cached_tokens", "cached_tokens")
 _QWEN_CACHED = ("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cached_tokens")
 _DIALECTS: tuple[tuple[tuple[str, ...], _Dialect], ...] = (  # the first with a mark in the object reads it
-    (("promptTokenCount", "totalTokenCount"), from_gemini),
-    (("prompt_cache_hit_tokens", "prompt_cache_miss_tokens"), from_deepseek),
+    (("promptTokenCount",), from_gemini),
+    (("prompt_cache_hit_tokens",), from_deepseek),
     (("prompt_tokens", "completion_tokens"), from_openai),
     (("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"), from_anthropic),
     (("prompt_tokens_details", "image_tokens", "audio_tokens", "video_tokens"), from_qwen),

@@ -134,7 +134,14 @@ def test_a_fraction_of_a_nano_dollar_is_rounded_up_once():
 @pytest.mark.parametrize("usage", [Usage(), Usage(input=0, output=0)])
 def test_nothing_used_costs_the_call_only(usage):
     listed = Prices.of(input=5, output=5, per_call=usd("0.01"))
-    assert charge(usage, Quote(price_id=1, prices=listed, ratio_ppm=500_000)).total == usd("0.005")
+    result = charge(usage, Quote(price_id=1, prices=listed, ratio_ppm=500_000))
+    assert result.total == usd("0.005")
+    assert [(line.kind, line.count, line.unit_price) for line in result.lines] == [("call", 1, usd("0.01"))]
+
+
+def test_what_nobody_said_adds_nothing():
+    assert (Usage().prompt_total, Usage().completion_total) == (0, 0)
+    assert all(getattr(Usage(), kind) is None for kind in KINDS)
 
 
 @given(prices)
@@ -150,11 +157,26 @@ def test_a_row_of_before_there_were_as_many_kinds_is_read():
     assert listed.as_dict() == stored
 
 
+def test_frozen_prices_name_what_everybody_asks_for_and_of_the_rest_what_differs():
+    common = {"input": 5, "output": 7, "cache_read": 5, "cache_write": 5, "reasoning": 7}
+    long = Tier(100, Rates.of(input=6, output=8, audio_input=9))
+    listed = Prices.of(input=5, output=7, image_input=5, cache_write_1h=11, tiers=(long,))
+    assert Prices.of(input=5, output=7).as_dict() == {**common, "per_call": 0}
+    assert listed.as_dict() == {
+        **common,
+        "cache_write_1h": 11,
+        "per_call": 0,
+        "tiers": [
+            {"above": 100, "input": 6, "output": 8, "cache_read": 6, "cache_write": 6, "reasoning": 8, "audio_input": 9}
+        ],
+    }
+
+
 def test_every_kind_has_a_price_of_its_own_or_a_fallback():
     assert set(KINDS) == {"input", "output", *FALLBACKS}
 
 
 def test_prices_times_a_ratio_are_rounded_up():
     long = Tier(100, Rates.of(input=5, output=7))
-    shown = Prices.of(input=1, output=3, per_call=1, tiers=(long,)).times(500_000)
-    assert (shown.input, shown.output, shown.per_call, shown.tiers[0].rates.output) == (1, 2, 1, 4)
+    shown = Prices.of(input=1, output=3, per_call=5, tiers=(long,)).times(500_000)
+    assert (shown.input, shown.output, shown.per_call, shown.tiers[0].rates.output) == (1, 2, 3, 4)

@@ -82,6 +82,35 @@ def test_an_image_weighs_the_same_whatever_its_bytes():
     assert prompt_bound(payload("data:" + "A" * 100_000)) == prompt_bound(payload("x"))
 
 
+def test_a_hundred_million_tokens_are_the_most_that_is_believed():
+    assert from_openai({"prompt_tokens": 100_000_000, "completion_tokens": 100_000_000}) is not None
+    assert from_openai({"prompt_tokens": 100_000_001, "completion_tokens": 0}) is None
+
+
+def test_a_hold_covers_all_that_the_model_reads():
+    hello = {"messages": [{"role": "user", "content": "Hi, 世界!"}]}
+    assert (
+        prompt_bound(hello) == len("role" + "user" + "content" + "Hi, !") + 2 * 3 + 8 + 16
+    )  # bytes, and what frames them
+    for schema in ("tools", "functions", "response_format"):
+        assert prompt_bound({**hello, schema: {"name": "weather"}}) == prompt_bound(hello) + len("nameweather")
+        assert prompt_estimate({**hello, schema: {"name": "weather"}}) == prompt_estimate(hello) + 1 + 2
+
+
+def test_pictures_numbers_and_further_messages_weigh_too():
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
+    text = {"role": "user", "content": []}
+    alone = prompt_bound({"messages": [text]})
+    assert prompt_bound({"messages": [{**text, "content": [picture, picture]}]}) == alone + 2 * 2_000
+    assert prompt_bound({"messages": [text, text]}) == 2 * alone - 16  # the reply is announced once
+    assert prompt_bound({"messages": [text], "tools": [1.5, None, True]}) == alone + 3 * 4
+
+
+@pytest.mark.parametrize("messages", [None, "Hello", {"role": "user"}, []])
+def test_a_request_without_a_list_of_messages_is_only_framed(messages):
+    assert prompt_bound({"messages": messages}) == prompt_bound({}) == 16
+
+
 def test_chinese_weighs_more_than_english_of_the_same_length():
     assert estimate_text("你好世界") == 4
     assert estimate_text("abcd") == 1

@@ -110,10 +110,38 @@ def test_what_had_to_be_put_right_is_flagged(body):
     assert reported.usage.completion_total <= 5
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8},
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_miss_tokens": 2, "cached_tokens": 8},
+        {"input_tokens": 10, "output_tokens": 5, "image_tokens": 0, "input_tokens_details": {"cached_tokens": 8}},
+        {"input_tokens": 10, "output_tokens": 5, "image_tokens": 0, "cached_tokens": 8},
+    ],
+)
+def test_the_cache_is_found_wherever_it_is_said(body):
+    reported = normalise(body)
+    assert (reported.usage.input, reported.usage.cache_read, reported.is_suspect) == (2, 8, False)
+
+
 def test_an_hour_of_cache_is_never_more_than_all_that_was_written():
     body = {"input_tokens": 1, "output_tokens": 1, "cache_creation_input_tokens": 7}
     reported = normalise({**body, "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 9}})
     assert (reported.usage.cache_write, reported.usage.cache_write_1h) == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("counts", "prompt", "output"),
+    [
+        ({"responseTokenCount": 12}, 10, 12),
+        ({"totalTokenCount": 40}, 10, 30),
+        ({"totalTokenCount": 40, "toolUsePromptTokenCount": 3, "thoughtsTokenCount": 4}, 13, 23),
+        ({"totalTokenCount": 12, "toolUsePromptTokenCount": 3}, 13, 0),  # never below nothing
+    ],
+)
+def test_what_gemini_leaves_out_is_worked_out(counts, prompt, output):
+    usage = normalise({"promptTokenCount": 10, **counts}).usage
+    assert (usage.input, usage.output) == (prompt, output)
 
 
 def test_believable_parts_of_an_unbelievable_whole_are_refused():
