@@ -96,10 +96,10 @@ _QWEN_CACHED = ("prompt_tokens_details.cached_tokens", "input_tokens_details.cac
 _DIALECTS: tuple[tuple[tuple[str, ...], _Dialect], ...] = (  # the first with a mark in the object reads it
     (("promptTokenCount",), from_gemini),
     (("prompt_cache_hit_tokens",), from_deepseek),
-    (("prompt_tokens", "completion_tokens"), from_openai),
+    (("prompt_tokens",), from_openai),
     (("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation"), from_anthropic),
     (("prompt_tokens_details", "image_tokens", "audio_tokens", "video_tokens"), from_qwen),
-    (("input_tokens", "output_tokens"), from_responses),
+    (("input_tokens",), from_responses),
 )
 
 

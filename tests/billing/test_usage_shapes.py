@@ -14,6 +14,7 @@ from billing.usage import MAX_TOKENS, normalise
 SHAPES = json.loads((Path(__file__).parent / "golden" / "usage_shapes.json").read_text(encoding="utf-8"))["shapes"]
 DIALECTS = ("from_openai", "from_responses", "from_anthropic", "from_gemini", "from_deepseek", "from_qwen")
 HOSTILE = [-1, -(10**9), MAX_TOKENS + 1, 10**30, "20", 20.0, float("nan"), True, [], {}, [20]]
+MODALITIES = ("image", "audio", "video")
 WHOLES = {
     "prompt_tokens": "completion_tokens",
     "input_tokens": "output_tokens",
@@ -116,12 +117,25 @@ def test_what_had_to_be_put_right_is_flagged(body):
         {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8},
         {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_miss_tokens": 2, "cached_tokens": 8},
         {"input_tokens": 10, "output_tokens": 5, "image_tokens": 0, "input_tokens_details": {"cached_tokens": 8}},
-        {"input_tokens": 10, "output_tokens": 5, "image_tokens": 0, "cached_tokens": 8},
+        *({"input_tokens": 10, "output_tokens": 5, f"{kind}_tokens": 0, "cached_tokens": 8} for kind in MODALITIES),
     ],
 )
 def test_the_cache_is_found_wherever_it_is_said(body):
     reported = normalise(body)
     assert (reported.usage.input, reported.usage.cache_read, reported.is_suspect) == (2, 8, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "counted"),
+    [
+        ({"cache_read_input_tokens": 8}, {"cache_read": 8}),
+        ({"cache_creation_input_tokens": 8}, {"cache_write": 8}),
+        ({"cache_creation": {"ephemeral_5m_input_tokens": 8}}, {"cache_write": 8}),
+        ({"cache_creation": {"ephemeral_1h_input_tokens": 8}}, {"cache_write_1h": 8}),
+    ],
+)
+def test_anthropics_cache_is_counted_beside_its_input(said, counted):
+    assert normalise({"input_tokens": 3, "output_tokens": 5, **said}) == (Usage(input=3, output=5, **counted), False)
 
 
 def test_an_hour_of_cache_is_never_more_than_all_that_was_written():
