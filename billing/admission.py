@@ -1,7 +1,7 @@
-"""Which holds of a lot can be placed: locked states in, one answer per hold out. No I/O; earlier holds win."""
+"""Which holds of a lot can be placed, and how high: locked states in, one answer per hold out. Earlier holds win."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -9,6 +9,7 @@ from django.conf import settings
 from billing.caps import Spending
 from billing.holds import Hold
 from config.kernel.errors import DomainError, InsufficientCredit
+from config.kernel.money import NanoUSD, decimal_usd
 from tokens import refusals
 
 
@@ -37,28 +38,46 @@ def admit(
     wallets: Mapping[int, WalletState],
     tokens: Mapping[int, TokenState],
     now: datetime,
-) -> list[DomainError | None]:
-    """One answer per hold: None when it is placed, else why not. A missing wallet or token is a refusal too."""
+) -> list[Hold | DomainError]:
+    """One answer per hold: the hold as it is placed, else why not. A missing wallet or token is a refusal too."""
     return [_admit_one(hold, wallets.get(hold.user_id), tokens.get(hold.token_id), now) for hold in holds]
 
 
-def _admit_one(hold: Hold, wallet: WalletState | None, token: TokenState | None, now: datetime) -> DomainError | None:
+def _admit_one(hold: Hold, wallet: WalletState | None, token: TokenState | None, now: datetime) -> Hold | DomainError:
     if token is None:
         return refusals.unknown()
+    token.spending.turn(hold.created_at.astimezone(UTC).date())
+    if wallet is not None:
+        hold = _within(hold, wallet, token)
     refusal = _wallet_refusal(hold, wallet) or _token_refusal(hold, token, now)
-    if refusal is None and wallet is not None:
-        wallet.available -= hold.amount
-        if token.left is not None:
-            token.left -= hold.amount
-        token.spending.add(hold.amount, counted_on=token.spending.day)
-    return refusal
+    if refusal is not None:
+        return refusal
+    assert wallet is not None
+    wallet.available -= hold.amount
+    if token.left is not None:
+        token.left -= hold.amount
+    token.spending.add(hold.amount, counted_on=token.spending.day)
+    return hold
+
+
+def _within(hold: Hold, wallet: WalletState, token: TokenState) -> Hold:
+    """A hold that may be lower, as high as everything that limits it allows; never below its least."""
+    if hold.least is None:
+        return hold
+    lefts = (hold.amount, wallet.available, token.left, token.spending.left())
+    allowed = max(min(left for left in lefts if left is not None), hold.least)
+    return hold if allowed == hold.amount else replace(hold, amount=NanoUSD(allowed))
 
 
 def _wallet_refusal(hold: Hold, wallet: WalletState | None) -> DomainError | None:
     if wallet is not None and not wallet.is_active:
         return refusals.suspended()
-    if wallet is None or wallet.available < hold.amount:
-        return InsufficientCredit(f"Your balance does not cover this request. Top up at {settings.SITE_URL}/pricing")
+    left = wallet.available if wallet is not None else 0
+    if wallet is None or left < hold.amount:
+        return InsufficientCredit(
+            f"This request can cost up to ${decimal_usd(hold.amount)} and your balance has ${decimal_usd(left)} left. "
+            f"Ask for fewer max_tokens or top up at {settings.SITE_URL}/pricing"
+        )
     return None
 
 
@@ -71,5 +90,4 @@ def _token_refusal(hold: Hold, token: TokenState, now: datetime) -> DomainError 
         return refusals.expired()
     if token.left is not None and token.left < hold.amount:
         return refusals.exhausted()
-    token.spending.turn(hold.created_at.astimezone(UTC).date())
     return token.spending.refusal(hold.amount)

@@ -29,6 +29,11 @@ class Spending:
             self.month_spent = 0
         self.day, self.day_spent = today, 0
 
+    def left(self) -> int | None:
+        """What both caps still allow; None where there is none."""
+        caps = ((self.daily_cap, self.day_spent), (self.monthly_cap, self.month_spent))
+        return min((cap - spent for cap, spent in caps if cap is not None), default=None)
+
     def refusal(self, amount: int) -> DomainError | None:
         """Why the amount may not be set aside now; of two caps, the one that takes longer to reset."""
         assert self.day is not None

@@ -14,7 +14,10 @@ from config.kernel.money import PPM, NanoUSD
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What is set aside before the upstream is called; becomes the open usage record."""
+    """What is set aside before the upstream is called; becomes the open usage record.
+
+    With `least`, where less than `amount` is left, all of that is set aside, as long as it is not below `least`.
+    """
 
     id: UUID
     user_id: int
@@ -27,6 +30,7 @@ class Hold:
     quote: Quote
     amount: NanoUSD
     created_at: datetime
+    least: NanoUSD | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from billing.holds import Heartbeat, Hold, Settlement, expired_records, settleme
 from billing.models import UsageRecord
 from billing.store import Locked, Moves, Store
 from config.kernel.errors import DomainError
+from config.kernel.money import NanoUSD
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,16 @@ class Lot:
 
 class Outcome(NamedTuple):
     """Answers in the order of the questions: was it settled by this call; must it end because its key was revoked;
-    None or why a hold was refused."""
+    how much is held, or why nothing."""
 
     settled: list[bool]
     revoked: list[bool]
-    refusals: list[DomainError | None]
+    held: list[NanoUSD | DomainError]
+
+    @property
+    def refusals(self) -> list[DomainError | None]:
+        """Why holds were refused, None for those that were placed."""
+        return [answer if isinstance(answer, DomainError) else None for answer in self.held]
 
 
 def commit(lot: Lot) -> Outcome:
@@ -51,10 +57,10 @@ def commit(lot: Lot) -> Outcome:
         moves = Moves()
         settled = _settle_all(store, lot.settlements, moves, now=now)
         revoked = _prolong(store, lot.heartbeats, until=lease_until)
-        known = _already_open(lot.holds) if lot.is_retry else frozenset()
-        new = [hold for hold in lot.holds if hold.id not in known]
-        refusals = dict(zip([hold.id for hold in new], _place(store, new, moves, now, lease_until), strict=True))
-    return Outcome(settled, revoked, [refusals.get(hold.id) for hold in lot.holds])
+        held: dict[UUID, NanoUSD | DomainError] = {**_already_open(lot.holds)} if lot.is_retry else {}
+        new = [hold for hold in lot.holds if hold.id not in held]
+        held.update(zip([hold.id for hold in new], _place(store, new, moves, now, lease_until), strict=True))
+    return Outcome(settled, revoked, [held[hold.id] for hold in lot.holds])
 
 
 def _settle_all(store: Store, settlements: Sequence[Settlement], moves: Moves, *, now: datetime) -> list[bool]:
@@ -73,27 +79,28 @@ def _prolong(store: Store, heartbeats: Sequence[Heartbeat], *, until: datetime) 
     return [beat.id in revoked for beat in heartbeats]
 
 
-def _already_open(holds: Sequence[Hold]) -> frozenset[UUID]:
+def _already_open(holds: Sequence[Hold]) -> dict[UUID, NanoUSD]:
     ids = [hold.id for hold in holds]
-    return frozenset(UsageRecord.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    known = UsageRecord.objects.filter(pk__in=ids).values_list("pk", "hold")
+    return {record_id: NanoUSD(amount) for record_id, amount in known}
 
 
 def _place(
     store: Store, holds: Sequence[Hold], moves: Moves, now: datetime, lease_until: datetime
-) -> list[DomainError | None]:
+) -> list[NanoUSD | DomainError]:
     """Admit holds against locked rows and write every move of the lot at once."""
     concerned = {*moves.tokens, *(hold.token_id for hold in holds)}
     if not concerned:
         return []
     locked = store.lock_tokens(sorted(concerned))
     _credit(locked, moves)
-    refusals = admit(holds, wallets=locked.wallets, tokens=locked.tokens, now=now)
-    for hold, refusal in zip(holds, refusals, strict=True):
-        if refusal is None:
-            moves.hold(hold)
+    answers = admit(holds, wallets=locked.wallets, tokens=locked.tokens, now=now)
+    for answer in answers:
+        if isinstance(answer, Hold):
+            moves.hold(answer)
     if moves.wallets:
         store.write(moves, locked, now=now, lease_until=lease_until)
-    return refusals
+    return [answer.amount if isinstance(answer, Hold) else answer for answer in answers]
 
 
 def _credit(locked: Locked, moves: Moves) -> None:
@@ -108,11 +115,12 @@ def _credit(locked: Locked, moves: Moves) -> None:
         locked.tokens[closed.token_id].spending.add(charge - closed.hold, counted_on=closed.counted_on)
 
 
-def place_hold(hold: Hold) -> None:
-    """Place one hold, or raise why not and leave nothing."""
-    refusal = commit(Lot(holds=[hold])).refusals[0]
-    if refusal is not None:
-        raise refusal
+def place_hold(hold: Hold) -> NanoUSD:
+    """Place one hold and say how high, or raise why not and leave nothing."""
+    held = commit(Lot(holds=[hold])).held[0]
+    if isinstance(held, DomainError):
+        raise held
+    return held
 
 
 def settle(settlement: Settlement) -> bool:

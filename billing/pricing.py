@@ -1,5 +1,6 @@
 """Charge arithmetic: usage × quote → charge. Pure integers; one rounding, up, at the total."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -196,3 +197,12 @@ def upper_bound(*, prompt_tokens: int, completion_tokens: int, quote: Quote) -> 
     reachable: list[Rates] = [prices, *(tier.rates for tier in prices.tiers if tier.above < prompt_tokens)]
     tokens = max(prompt_tokens * r.dearest_input + completion_tokens * r.dearest_output for r in reachable)
     return NanoUSD(ceil_div((tokens + prices.per_call * TOKENS_PER_PRICE) * quote.ratio_ppm, TOKENS_PER_PRICE * PPM))
+
+
+def affordable_output(*, amount: int, most: int, choices: int, prompt_tokens: int, quote: Quote) -> int:
+    """The longest answer, in tokens per choice and at most `most`, whose upper bound an amount covers; 0 for none."""
+
+    def bound(tokens: int) -> int:
+        return upper_bound(prompt_tokens=prompt_tokens, completion_tokens=tokens * choices, quote=quote)
+
+    return max(bisect_right(range(most + 1), amount, key=bound) - 1, 0)

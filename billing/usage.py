@@ -6,11 +6,6 @@ from typing import Any, NamedTuple
 from billing.pricing import Usage
 
 MAX_TOKENS = 100_000_000  # ten times the longest context on sale; above it a number is noise
-IMAGE_TOKENS = 2_000
-MESSAGE_OVERHEAD = 8
-REPLY_OVERHEAD = 16
-SCALAR_TOKENS = 4
-_SCHEMAS = ("tools", "functions", "response_format")
 
 
 class Reported(NamedTuple):
@@ -210,38 +205,3 @@ def character_kinds(text: str) -> tuple[int, int]:
     """How many characters are ASCII and how many are not."""
     plain = len(text) if text.isascii() else sum(character < "\x80" for character in text)
     return plain, len(text) - plain
-
-
-def estimate_text(text: str) -> int:
-    """`estimate_tokens` of a text."""
-    plain, other = character_kinds(text)
-    return estimate_tokens(ascii_characters=plain, other_characters=other)
-
-
-def prompt_bound(payload: Mapping[str, Any]) -> int:
-    """An upper bound of a chat request's prompt tokens: no tokenizer makes more tokens than bytes."""
-    return _prompt_tokens(payload, lambda text: len(text.encode("utf-8", "surrogatepass")))
-
-
-def prompt_estimate(payload: Mapping[str, Any]) -> int:
-    """A fair guess of the same."""
-    return _prompt_tokens(payload, estimate_text)
-
-
-def _prompt_tokens(payload: Mapping[str, Any], measure: Callable[[str], int]) -> int:
-    messages = payload.get("messages")
-    parts = sum(_weight(m, measure) + MESSAGE_OVERHEAD for m in messages) if isinstance(messages, list) else 0
-    return parts + sum(_weight(payload[name], measure) for name in _SCHEMAS if payload.get(name)) + REPLY_OVERHEAD
-
-
-def _weight(value: Any, measure: Callable[[str], int]) -> int:
-    match value:
-        case str():
-            return measure(value)
-        case {"type": "image_url", **_rest}:
-            return IMAGE_TOKENS  # flat: the bytes of a picture say nothing about its tokens
-        case dict():
-            return sum(measure(str(key)) + _weight(item, measure) for key, item in value.items())
-        case list():
-            return sum(_weight(item, measure) for item in value)
-    return SCALAR_TOKENS

@@ -51,8 +51,8 @@ class LedgerWriter:
         self._gather = False
         self._closed = False
 
-    async def place_hold(self, hold: Hold) -> None:
-        """Durable when this returns. Raises why it was refused, or Unavailable when the database does not answer."""
+    async def place_hold(self, hold: Hold) -> NanoUSD:
+        """How much is held, durably. Raises why nothing is, or Unavailable when the database does not answer."""
         if self._closed or self._waiting_holds >= MAX_WAITING_HOLDS:
             raise _unavailable()
         asked = self._ask(hold)
@@ -60,7 +60,7 @@ class LedgerWriter:
         asked.answer.add_done_callback(self._hold_answered)
         try:
             async with asyncio.timeout(HOLD_SECONDS):
-                await asyncio.shield(asked.answer)
+                return NanoUSD(await asyncio.shield(asked.answer))
         except TimeoutError:
             asked.is_given_up = True
             asked.answer.add_done_callback(lambda answer: self._undo_late(hold, answer))
@@ -152,15 +152,15 @@ def lot_of(asked: Sequence[Asked], *, is_retry: bool) -> Lot:
 
 
 def _answer(asked: Sequence[Asked], outcome: Outcome) -> None:
-    settled, revoked, refusals = iter(outcome.settled), iter(outcome.revoked), iter(outcome.refusals)
+    settled, revoked, held = iter(outcome.settled), iter(outcome.revoked), iter(outcome.held)
     for one in asked:
         match one.what:
             case Settlement():
-                _resolve(one, next(settled), None)
+                _resolve(one, next(settled))
             case Hold():
-                _resolve(one, None, next(refusals))
+                _resolve(one, next(held))
             case Heartbeat():
-                _resolve(one, next(revoked), None)
+                _resolve(one, next(revoked))
 
 
 def _fail(asked: Sequence[Asked], error: Exception) -> None:
@@ -169,13 +169,13 @@ def _fail(asked: Sequence[Asked], error: Exception) -> None:
             one.answer.set_exception(error)
 
 
-def _resolve(asked: Asked, value: object, refusal: DomainError | None) -> None:
+def _resolve(asked: Asked, answer: object) -> None:
     if asked.answer.done():
         return
-    if refusal is not None:
-        asked.answer.set_exception(refusal)
+    if isinstance(answer, DomainError):
+        asked.answer.set_exception(answer)
     else:
-        asked.answer.set_result(value)
+        asked.answer.set_result(answer)
 
 
 def _commit_or_reconnect(lot: Lot) -> Outcome:

@@ -1,16 +1,19 @@
 """A chat completion request as the relay understands it. Pure: bytes in, a checked value out; unknown fields stay."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import orjson
 
-from billing.usage import count, prompt_bound, prompt_estimate
+from billing.prompt import Prompt, prompt_of
+from billing.usage import count
 from config.kernel.errors import InvalidInput
 
 MAX_MODEL_LENGTH = 120
 MAX_CHOICES = 128
+_COMPLETION_LIMIT = re.compile(r"(.*/)?(o\d|gpt-[5-9])")  # these refuse max_tokens
 
 
 @dataclass(frozen=True)
@@ -25,25 +28,34 @@ class ChatRequest:
     max_tokens: int | None
     choices: int
 
-    @property
+    @cached_property
     def prompt_bound(self) -> int:
         """No more prompt tokens than this."""
-        return prompt_bound(self.payload)
+        return self._prompt.bound(self.model)
 
     @cached_property
     def prompt_estimate(self) -> int:
         """A fair guess of the prompt's tokens; kept, because every heartbeat of a stream asks for it."""
-        return prompt_estimate(self.payload)
+        return self._prompt.estimate(self.model)
+
+    @cached_property
+    def _prompt(self) -> Prompt:
+        return prompt_of(self.payload)
 
     def tokens_estimate(self) -> int:
         """A fair guess of what the prompt and the longest answer asked for make together."""
         return self.prompt_estimate + (self.max_tokens or 0) * self.choices
 
-    def body_for(self, upstream_model: str) -> bytes:
-        """The body to send upstream: the caller's own bytes unless the model's name or the metering needs a change."""
-        if upstream_model == self.model and (self.wants_usage or not self.is_stream):
+    def body_for(self, upstream_model: str, *, max_tokens: int | None = None) -> bytes:
+        """The body to send upstream: the caller's own bytes unless the model's name or the metering needs a change.
+
+        `max_tokens` is given where the balance affords less than the model's longest answer.
+        """
+        if upstream_model == self.model and max_tokens is None and (self.wants_usage or not self.is_stream):
             return self.raw
         body = {**self.payload, "model": upstream_model}
+        if max_tokens is not None:
+            body["max_completion_tokens" if _COMPLETION_LIMIT.match(upstream_model) else "max_tokens"] = max_tokens
         if self.is_stream:
             body["stream_options"] = {**(self.payload.get("stream_options") or {}), "include_usage": True}
         return orjson.dumps(body)

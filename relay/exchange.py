@@ -7,7 +7,7 @@ The hold is durable before an upstream is called, the settlement before the last
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from billing.holds import Hold, Settlement, charge_within, cost_of
 from billing.models import UsageRecord
-from billing.pricing import Quote, Usage, upper_bound
-from billing.usage import Reported, estimate_text, normalise
+from billing.pricing import Quote, Usage, affordable_output, upper_bound
+from billing.tokenizer import count_tokens, encoding_of
+from billing.usage import Reported, normalise
 from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
@@ -33,6 +34,7 @@ from tokens.selectors import TokenSnapshot
 if TYPE_CHECKING:
     from relay.runtime import Runtime
 
+SHORTEST_ANSWER = 256  # tokens; a balance that affords less than that is told to be topped up
 CLIENT_CLOSED = 499  # nginx's number for a caller who left before the answer
 
 EndReason = UsageRecord.EndReason
@@ -68,6 +70,8 @@ class Exchange:
         self._caller_left = False
         self._interrupted = False
         self._opened: AnswerStream | None = None
+        self.max_tokens: int | None = None  # what the balance affords, where that is less than what the model allows
+        self._longest: int
         self._route: Route
         self._attempts: Attempts
         self._hold: Hold
@@ -92,7 +96,7 @@ class Exchange:
         """Fetch a complete answer and settle it. Raises DomainError when every attempt failed, settled as free."""
         raw, answer = await self._run(self._read_whole)
         self._first_byte_ms = self._elapsed_ms()
-        delivered = sum(map(estimate_text, delta_texts(answer)))
+        delivered = count_tokens(delta_texts(answer), encoding=encoding_of(self._request.model))
         reported = normalise(answer.get("usage"))
         settlement = self._account(
             EndReason.COMPLETED,
@@ -131,10 +135,12 @@ class Exchange:
     async def _place_hold(self) -> None:
         await self._gate.enter(self._request.tokens_estimate)
         try:
-            await self._runtime.writer.place_hold(self._hold)
+            held = await self._runtime.writer.place_hold(self._hold)
         except Exception:
             await self._gate.give_back()
             raise
+        if held != self._hold.amount:
+            self._shorten(held)
         self._runtime.active[self.id] = self
         if self._caller_left:
             self.abandon()
@@ -165,8 +171,8 @@ class Exchange:
             )
         prices = listed.prices_for(self._caller.user_id, self._request.model, entry)
         quote = Quote(price_id=entry.price_id, prices=prices, ratio_ppm=self._route.ratio_ppm)
-        longest = (self._request.max_tokens or entry.max_output_tokens) * self._request.choices
-        amount = upper_bound(prompt_tokens=self._request.prompt_bound, completion_tokens=longest, quote=quote)
+        self._longest = longest = self._request.max_tokens or entry.max_output_tokens
+        shortest = None if self._request.max_tokens else min(longest, SHORTEST_ANSWER)
         return Hold(
             id=self.id,
             user_id=self._caller.user_id,
@@ -177,8 +183,25 @@ class Exchange:
             is_stream=self._request.is_stream,
             model=self._request.model,
             quote=quote,
-            amount=amount,
+            amount=self._bound(longest, quote),
             created_at=now,
+            least=None if shortest is None else self._bound(shortest, quote),
+        )
+
+    def _bound(self, tokens: int, quote: Quote) -> NanoUSD:
+        """The most that answers of so many tokens each can cost."""
+        request = self._request
+        return upper_bound(prompt_tokens=request.prompt_bound, completion_tokens=tokens * request.choices, quote=quote)
+
+    def _shorten(self, held: NanoUSD) -> None:
+        """Ask for no longer an answer than what could be held pays for."""
+        self._hold = replace(self._hold, amount=held)
+        self.max_tokens = affordable_output(
+            amount=held,
+            most=self._longest,
+            choices=self._request.choices,
+            prompt_tokens=self._request.prompt_bound,
+            quote=self._hold.quote,
         )
 
     # ── Attempts ─────────────────────────────────────────────────────────────
@@ -198,13 +221,13 @@ class Exchange:
             raise
 
     async def _read_whole(self, target: Target) -> tuple[bytes, dict[str, Any]]:
-        body = self._request.body_for(target.upstream_model)
+        body = self._request.body_for(target.upstream_model, max_tokens=self.max_tokens)
         response = await open_answer(self._runtime.client, target, body=body, is_stream=False)
         async with response:
             return await read_answer(response)
 
     async def _open_stream(self, target: Target) -> AnswerStream:
-        body = self._request.body_for(target.upstream_model)
+        body = self._request.body_for(target.upstream_model, max_tokens=self.max_tokens)
         self._meter = Meter(show_usage=self._request.wants_usage)
         response = await open_answer(self._runtime.client, target, body=body, is_stream=True)
         return await open_stream(response, self._meter)

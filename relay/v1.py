@@ -89,7 +89,10 @@ class ChatCompletions(RelayView):
             gate=self.gate,
         )
         await exchange.begin()
-        return await (_streamed(exchange) if exchange.is_stream else _whole(exchange))
+        response = await (_streamed(exchange) if exchange.is_stream else _whole(exchange))
+        if exchange.max_tokens is not None:
+            response.headers["X-Tollbooth-Max-Tokens"] = str(exchange.max_tokens)
+        return response
 
 
 async def _streamed(exchange: Exchange) -> EventStream:

@@ -80,7 +80,7 @@ def hold_many(token_ids, each):
 
     tokens = Token.objects.select_related("group").in_bulk(token_ids)
     holds = [make_hold(tokens[token_id]) for token_id in token_ids for _ in range(each)]
-    return ["held" if answer is None else [answer.status, answer.code] for answer in asyncio.run(ask())]
+    return ["held" if isinstance(answer, int) else [answer.status, answer.code] for answer in asyncio.run(ask())]
 
 
 def grant(user_id, amount, key):

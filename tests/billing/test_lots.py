@@ -14,6 +14,7 @@ from billing.lots import Lot, commit, place_hold, settle
 from billing.models import UsageRecord
 from billing.pricing import Usage
 from billing.proof import check_books
+from config.kernel.errors import DomainError
 from config.kernel.money import usd
 from tests.factories import make_hold, make_token, make_user
 from tokens.models import Token
@@ -27,8 +28,8 @@ def ending(hold, tokens=10_000):
     return Settlement(hold.id, "settled", "completed", "reported", Usage(input=0, output=tokens), 2_000 * tokens)
 
 
-def codes(refusals):
-    return [refusal.code if refusal else "held" for refusal in refusals]
+def codes(answers):
+    return [answer.code if isinstance(answer, DomainError) else "held" for answer in answers]
 
 
 def test_quota_freed_in_a_lot_serves_the_holds_of_the_same_lot():
@@ -145,6 +146,39 @@ def test_each_hold_leaves_less_for_the_next():
         "key_quota_exhausted",
     ]
     assert (wallet.available, token.left) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("available", "left", "daily_cap", "held"),
+    [
+        (100, None, None, 10),
+        (10, 10, 10, 10),
+        (9, None, None, 9),
+        (50, 8, None, 8),
+        (50, 9, 7, 7),
+        (4, None, None, 4),
+        (3, None, None, "insufficient_quota"),
+        (50, 3, None, "key_quota_exhausted"),
+        (50, None, 3, "key_quota_exhausted"),
+    ],
+)
+def test_a_hold_that_may_be_lower_takes_what_is_left(available, left, daily_cap, held):
+    row = make_token(make_user())
+    hold = replace(make_hold(row), amount=10, least=4)
+    wallet, token = WalletState(available, True), token_state(left=left)
+    token.spending.daily_cap = daily_cap
+    (answer,) = admit([hold], wallets={row.user_id: wallet}, tokens={row.pk: token}, now=NOW)
+    assert (answer.code if isinstance(answer, DomainError) else answer.amount) == held
+    assert wallet.available == available - (held if isinstance(held, int) else 0)
+
+
+def test_what_is_held_in_place_of_more_is_told_and_written_down():
+    token = make_token(make_user(balance="0.05"))
+    first, second = make_hold(token, amount="0.03"), replace(make_hold(token, amount="0.04"), least=usd("0.01"))
+    assert commit(Lot(holds=[first, second])).held == [usd("0.03"), usd("0.02")]
+    assert UsageRecord.objects.get(pk=second.id).hold == usd("0.02")
+    assert commit(Lot(holds=[second], is_retry=True)).held == [usd("0.02")]
+    assert check_books() == []
 
 
 def test_a_refused_hold_takes_nothing():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.pricing import FALLBACKS, KINDS, Prices, Quote, Rates, Tier, Usage, charge, upper_bound
+from billing.pricing import FALLBACKS, KINDS, Prices, Quote, Rates, Tier, Usage, affordable_output, charge, upper_bound
 from config.kernel.money import usd
 
 CASES = 100_000
@@ -180,3 +180,20 @@ def test_prices_times_a_ratio_are_rounded_up():
     long = Tier(100, Rates.of(input=5, output=7))
     shown = Prices.of(input=1, output=3, per_call=5, tiers=(long,)).times(500_000)
     assert (shown.input, shown.output, shown.per_call, shown.tiers[0].rates.output) == (1, 2, 3, 4)
+
+
+@given(
+    quotes,
+    st.integers(min_value=0, max_value=10**12),
+    st.integers(min_value=1, max_value=10**6),
+    st.integers(min_value=1, max_value=8),
+    st.integers(min_value=0, max_value=10**6),
+)
+def test_the_longest_affordable_answer_is_covered_and_no_longer_one_is(quote, amount, most, choices, prompt):
+    def bound(tokens):
+        return upper_bound(prompt_tokens=prompt, completion_tokens=tokens * choices, quote=quote)
+
+    tokens = affordable_output(amount=amount, most=most, choices=choices, prompt_tokens=prompt, quote=quote)
+    assert 0 <= tokens <= most
+    assert tokens == 0 or bound(tokens) <= amount
+    assert tokens == most or bound(tokens + 1) > amount

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.pricing import Usage
-from billing.usage import MAX_TOKENS, estimate_text, from_openai, prompt_bound, prompt_estimate
+from billing.usage import MAX_TOKENS, from_openai
 
 
 def test_plain_counts():
@@ -69,48 +69,6 @@ def test_whatever_comes_counts_stay_in_range(body):
         assert 0 <= reported.usage.completion_total <= MAX_TOKENS
 
 
-@given(st.text())
-def test_the_bound_of_a_prompt_covers_its_estimate(text):
-    payload = {"messages": [{"role": "user", "content": text}]}
-    assert prompt_bound(payload) >= prompt_estimate(payload) >= estimate_text(text)
-
-
-def test_an_image_weighs_the_same_whatever_its_bytes():
-    def payload(url):
-        return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
-
-    assert prompt_bound(payload("data:" + "A" * 100_000)) == prompt_bound(payload("x"))
-
-
 def test_a_hundred_million_tokens_are_the_most_that_is_believed():
     assert from_openai({"prompt_tokens": 100_000_000, "completion_tokens": 100_000_000}) is not None
     assert from_openai({"prompt_tokens": 100_000_001, "completion_tokens": 0}) is None
-
-
-def test_a_hold_covers_all_that_the_model_reads():
-    hello = {"messages": [{"role": "user", "content": "Hi, 世界!"}]}
-    assert (
-        prompt_bound(hello) == len("role" + "user" + "content" + "Hi, !") + 2 * 3 + 8 + 16
-    )  # bytes, and what frames them
-    for schema in ("tools", "functions", "response_format"):
-        assert prompt_bound({**hello, schema: {"name": "weather"}}) == prompt_bound(hello) + len("nameweather")
-        assert prompt_estimate({**hello, schema: {"name": "weather"}}) == prompt_estimate(hello) + 1 + 2
-
-
-def test_pictures_numbers_and_further_messages_weigh_too():
-    picture = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
-    text = {"role": "user", "content": []}
-    alone = prompt_bound({"messages": [text]})
-    assert prompt_bound({"messages": [{**text, "content": [picture, picture]}]}) == alone + 2 * 2_000
-    assert prompt_bound({"messages": [text, text]}) == 2 * alone - 16  # the reply is announced once
-    assert prompt_bound({"messages": [text], "tools": [1.5, None, True]}) == alone + 3 * 4
-
-
-@pytest.mark.parametrize("messages", [None, "Hello", {"role": "user"}, []])
-def test_a_request_without_a_list_of_messages_is_only_framed(messages):
-    assert prompt_bound({"messages": messages}) == prompt_bound({}) == 16
-
-
-def test_chinese_weighs_more_than_english_of_the_same_length():
-    assert estimate_text("你好世界") == 4
-    assert estimate_text("abcd") == 1

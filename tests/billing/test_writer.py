@@ -59,7 +59,7 @@ def test_in_one_lot_the_earlier_holds_win():
     token = make_token(make_user(balance="1"))
     holds = [make_hold(token) for _ in range(40)]
     results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
-    assert results[:10] == [None] * 10
+    assert results[:10] == [usd("0.10")] * 10
     assert {error.code for error in results[10:]} == {"insufficient_quota"}
     assert wallet_of(token) == (usd("1"), usd("1"))
     assert set(UsageRecord.objects.values_list("id", flat=True)) == {hold.id for hold in holds[:10]}
@@ -70,7 +70,7 @@ def test_a_smaller_hold_still_fits_after_a_larger_one_was_refused():
     make_price()
     holds = [make_hold(token, amount=amount) for amount in ("0.8", "0.5", "0.2")]
     results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
-    assert [result is None for result in results] == [True, False, True]
+    assert [isinstance(result, int) for result in results] == [True, False, True]
 
 
 def test_a_keys_quota_and_the_balance_are_each_exact():
@@ -91,7 +91,7 @@ def test_credit_freed_in_a_lot_serves_the_holds_of_the_same_lot():
         await writer.place_hold(first)
         return await answers(writer.settle(settlement(first)), writer.place_hold(second))
 
-    assert with_writer(work) == [True, None]
+    assert with_writer(work) == [True, usd("0.06")]
     assert wallet_of(token) == (usd("0.06"), usd("0.06"))
 
 
@@ -214,7 +214,7 @@ def test_too_many_waiting_holds_are_turned_away(monkeypatch):
     token = make_token(make_user(balance="1"))
     holds = [make_hold(token) for _ in range(8)]
     results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
-    assert [result is None for result in results] == [True] * 3 + [False] * 5
+    assert [isinstance(result, int) for result in results] == [True] * 3 + [False] * 5
     assert all(error.status == 503 for error in results[3:])
 
 

@@ -1,0 +1,70 @@
+"""How many tokens a request's prompt has: the most there can be, for the hold, and a fair guess. Pure.
+
+Every dialect is read the same way: whatever stands in the fields that reach the model, in its keys too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing.tokenizer import count_tokens, encoding_of
+
+_FIELDS = ("messages", "tools", "functions", "response_format", "system", "instructions", "input", "prompt", "text")
+_PICTURES = frozenset({"image_url", "image", "input_image"})
+MESSAGE_OVERHEAD = 8
+REPLY_OVERHEAD = 16
+SCALAR_TOKENS = 4
+PICTURE_BOUND = 16_384  # the bytes of a picture say nothing about its tokens; no maker counts more, but for one model
+MINI_PICTURE_BOUND = 50_000  # gpt-4o-mini counts a picture 33 times
+PICTURE_ESTIMATE = 1_000
+
+
+@dataclass(slots=True)
+class Prompt:
+    """What a payload asks the model to read."""
+
+    texts: list[str] = field(default_factory=list)
+    pictures: int = 0
+    overhead: int = REPLY_OVERHEAD
+
+    def bound(self, model: str) -> int:
+        """No more tokens than this: counted where the model's vocabulary is known, else no more than bytes."""
+        encoding = encoding_of(model)
+        if encoding is None:
+            text = sum(len(text.encode("utf-8", "surrogatepass")) for text in self.texts)
+        else:
+            counted = count_tokens(self.texts, encoding=encoding)
+            text = counted + counted // 8  # tools reach the model in another notation than they are sent in
+        picture = MINI_PICTURE_BOUND if "4o-mini" in model else PICTURE_BOUND
+        return text + self.pictures * picture + self.overhead
+
+    def estimate(self, model: str) -> int:
+        """A fair guess of the same."""
+        return count_tokens(self.texts, encoding=encoding_of(model)) + self.pictures * PICTURE_ESTIMATE + self.overhead
+
+
+def prompt_of(payload: Mapping[str, Any]) -> Prompt:
+    """Gather what reaches the model."""
+    prompt = Prompt()
+    fields = [payload[name] for name in _FIELDS if payload.get(name)]
+    prompt.overhead += MESSAGE_OVERHEAD * sum(len(value) for value in fields if isinstance(value, list))
+    _gather(fields, prompt)
+    return prompt
+
+
+def _gather(values: list[Any], prompt: Prompt) -> None:
+    """Walk with a list instead of recursion: a request may be nested deeper than Python's stack."""
+    waiting = values
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                prompt.texts.append(text)
+            case {"type": str(kind), **_rest} if kind in _PICTURES:
+                prompt.pictures += 1
+            case dict() as mapping:
+                prompt.texts.extend(map(str, mapping))
+                waiting.extend(mapping.values())
+            case list() as items:
+                waiting.extend(items)
+            case _:
+                prompt.overhead += SCALAR_TOKENS
