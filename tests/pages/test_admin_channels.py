@@ -116,6 +116,20 @@ def test_another_path_on_the_same_host_does_not(staff, channel):
     assert save(staff, channel, base_url="http://127.0.0.1:9/api/v1").status_code == 302
 
 
+def test_a_host_that_nothing_is_sent_to_is_refused_with_what_to_do(staff, settings):
+    settings.EGRESS_ALLOW = []
+    html = add(staff, base_url="http://192.168.1.9:11434/v1").content.decode()
+    assert "192.168.1.9 is a private address" in html
+    assert "add 192.168.1.9:11434 to the setting EGRESS_ALLOW" in html
+    assert not Channel.objects.exists()
+    settings.EGRESS_ALLOW = ["192.168.1.9:11434"]
+    assert add(staff, base_url="http://192.168.1.9:11434/v1").status_code == 302
+
+
+def test_a_name_that_is_unknown_just_now_is_saved(staff):
+    assert add(staff, base_url="https://not-yet.invalid/v1").status_code == 302
+
+
 def test_the_test_button_tells_times(staff):
     with odd_upstream(chat=chat()) as upstream:
         channel = make_channel(upstream.base_url, name="main", secret=KEY)

@@ -54,6 +54,18 @@ def test_from_an_empty_folder_to_an_answer_and_back_to_nothing(product):
     assert product.processes() == []
 
 
+def test_an_allow_list_that_cannot_be_read_is_told(install, tmp_path):
+    code, output = install(tmp_path, EGRESS_ALLOW="10.0.0.0/8,127.1").serve().end()
+    assert code == 1
+    assert output.strip().startswith("EGRESS_ALLOW: '127.1' is neither a network")
+    assert "Traceback" not in output
+
+
+def test_an_allow_list_of_the_operator_leaves_the_sandbox_reachable(install, tmp_path):
+    running = install(tmp_path, EGRESS_ALLOW="10.0.0.0/8").serve_until_ready("--no-worker")
+    assert text_of(run_printed_curl(running))
+
+
 def test_the_sign_in_link_is_printed_until_the_operator_has_a_password(product):
     running = product.serve_until_ready()
     link = re.search(rf"{product.url}/accounts/link/\S+", "\n".join(running.lines)).group()
