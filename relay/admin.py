@@ -27,7 +27,7 @@ from billing.models import PriceField
 from config.kernel.errors import InvalidInput
 from relay.base_url import clean_base_url
 from relay.models import Channel, ChannelModel
-from relay.providers import ENV_ID, PROVIDERS, label_of
+from relay.providers import PROVIDERS, label_of
 from relay.services import (
     KEY_AGAIN,
     ChannelTest,
@@ -95,7 +95,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             url = clean_base_url(values.get("base_url") or (preset.base_url if preset else ""))
         except ValueError as error:
-            hint = preset.base_url if preset and ENV_ID in preset.base_url else ""
+            hint = preset.base_url if preset and preset.own_part else ""
             self.add_error("base_url", f"{error} {hint}".strip())
             return values
         try:

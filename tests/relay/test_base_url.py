@@ -3,7 +3,6 @@
 import pytest
 
 from relay.base_url import clean_base_url
-from relay.providers import CUSTOM, ENV_ID, PROVIDERS, SANDBOX
 
 
 @pytest.mark.parametrize(
@@ -46,14 +45,3 @@ def test_good_addresses(typed, stored):
 def test_bad_addresses(typed):
     with pytest.raises(ValueError, match=r"\.$"):
         clean_base_url(typed)
-
-
-@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
-def test_presets(provider):
-    if provider.code in (CUSTOM, SANDBOX):
-        assert not provider.base_url
-        return
-    url = provider.base_url.replace(ENV_ID, "env-1")
-    assert clean_base_url(url) == url
-    assert url.startswith("https://") or "//127.0.0.1:" in url
-    assert bool(provider.key_env) == url.startswith("https://")

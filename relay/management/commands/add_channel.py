@@ -18,7 +18,7 @@ from billing.price_versions import set_price, version_in_force
 from config.kernel.errors import DomainError
 from relay.models import Channel
 from relay.probe import NO_MODEL_LIST, list_upstream_models
-from relay.providers import CUSTOM, ENV_ID, PROVIDERS, SANDBOX, Provider
+from relay.providers import CUSTOM, PROVIDERS, SANDBOX, Provider
 from relay.services import (
     KEY_AGAIN,
     ChannelTest,
@@ -56,7 +56,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--provider", choices=sorted(PROVIDERS), help="a preset with a known base URL")
         parser.add_argument("--base-url", help="of any OpenAI-compatible server, up to and with /v1")
-        parser.add_argument("--env-id", help="your environment, for a provider whose address holds one")
+        parser.add_argument(
+            "--env-id", "--resource", dest="own_part", help="your environment or resource, where an address holds one"
+        )
         parser.add_argument("--name", help="name of the channel; an existing one is updated")
         key = parser.add_mutually_exclusive_group()
         key.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the upstream's key")
@@ -113,7 +115,7 @@ class Command(BaseCommand):
     def plan(self, options: dict[str, Any]) -> tuple[Channel | None, Plan]:
         """Ask the upstream and the operator whatever is not known yet; nothing is written."""
         provider = PROVIDERS[options["provider"] or CUSTOM]
-        base_url = _base_url(provider, options["base_url"], options["env_id"])
+        base_url = _base_url(provider, options["base_url"], options["own_part"])
         name = options["name"] or (urlsplit(base_url).netloc if provider.code == CUSTOM else provider.label)
         existing = Channel.objects.filter(name=name).first()
         groups = _groups(options["groups"], is_new=existing is None)
@@ -254,14 +256,15 @@ class Command(BaseCommand):
             self.stdout.write(_curl(ready))
 
 
-def _base_url(provider: Provider, given: str | None, env_id: str | None) -> str:
+def _base_url(provider: Provider, given: str | None, own_part: str | None) -> str:
     if given:
         return checked_base_url(given)
-    if ENV_ID in provider.base_url and not env_id:
-        raise CommandError(f"{provider.label} has an address of your own: say --env-id or --base-url.")
+    if provider.own_part and not own_part:
+        option = "--env-id" if provider.own_part == "{env_id}" else "--resource"
+        raise CommandError(f"{provider.label} has an address of your own: say {option} or --base-url.")
     if not provider.base_url:
         raise CommandError("Say --base-url, or --provider with one of: " + ", ".join(sorted(PROVIDERS)))
-    return checked_base_url(provider.base_url.replace(ENV_ID, env_id or ""))
+    return checked_base_url(provider.base_url.replace(provider.own_part or "{}", own_part or ""))
 
 
 def _key_from(variable: str) -> str:

@@ -1,0 +1,31 @@
+"""The endpoints an upstream may have, and their paths after the base URL. Pure."""
+
+from enum import StrEnum
+
+
+class Endpoint(StrEnum):
+    """What can be asked of an upstream; the value is the word that `speaks` holds."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+    IMAGES = "images"
+    SPEECH = "speech"
+    TRANSCRIPTIONS = "transcriptions"
+    MODERATIONS = "moderations"
+    RERANK = "rerank"
+
+    @property
+    def path(self) -> str:
+        """Appended to a base URL that ends in /v1."""
+        return _PATHS.get(self, f"/{self.value}")
+
+
+_PATHS = {
+    Endpoint.CHAT: "/chat/completions",
+    Endpoint.IMAGES: "/images/generations",
+    Endpoint.SPEECH: "/audio/speech",
+    Endpoint.TRANSCRIPTIONS: "/audio/transcriptions",
+}
