@@ -7,6 +7,7 @@ import orjson
 
 from billing.pricing import Usage
 from billing.usage import normalise
+from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.request import shows_thinking
 
 _STOPS = {
@@ -85,7 +86,7 @@ def called_name(call: Mapping[str, Any]) -> str:
 def arguments_of(call: Mapping[str, Any]) -> str:
     """JSON text, also from a provider that sends the object itself."""
     arguments = object_or_empty(call.get("function")).get("arguments")
-    return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else text_of(arguments)
+    return json_text(arguments) or "" if isinstance(arguments, dict) else text_of(arguments)
 
 
 def call_id(call: Mapping[str, Any], request_id: str, position: int) -> str:
@@ -134,4 +135,5 @@ def _input_of(arguments: str) -> dict[str, Any]:
         value = orjson.loads(arguments)
     except orjson.JSONDecodeError:
         value = None
-    return value if isinstance(value, dict) else {"invalid_arguments": arguments}
+    is_sound = isinstance(value, dict) and json_text([[[[value]]]])  # as deep as it will be in the answer
+    return value if is_sound else {"invalid_arguments": arguments}

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from config.kernel.errors import InvalidInput
 
 Block = dict[str, Any]
@@ -35,6 +37,14 @@ def object_in(block: Mapping[str, Any], name: str, where: str) -> dict[str, Any]
     if not isinstance(value, dict):
         raise InvalidInput(f"{where}.{name} must be an object.", param=f"{where}.{name}")
     return value
+
+
+def json_text(value: Any) -> str | None:
+    """A value as JSON; None where it is nested too deeply: less depth can be written than read."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return None
 
 
 def unavailable(where: str, what: str) -> InvalidInput:

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import orjson
-
 from billing.pricing import Usage
 from billing.usage import Reported, count, from_anthropic
 from config.kernel.errors import DomainError
 from relay import sse
 from relay.dialects.delivered import Delivered, object_of
+from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
 
 _TELLING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"', b'"ping"')
@@ -40,10 +39,7 @@ class MessagesMeter:
         data = sse.data_of(event)
         if not data:
             return event
-        is_telling = any(mark in data for mark in _TELLING)
-        told = object_of(data) if is_telling else {}
-        if not (told if is_telling else data.startswith(b"{") and data.rstrip().endswith(b"}")):
-            raise sse.BrokenEvent("an event's data is no JSON object")
+        told = _telling(data)
         if told.get("type") == "ping":
             return event  # a sign of life that is no part of an answer
         if told and not self._note(told, event):
@@ -124,6 +120,16 @@ def read_answer(answer: Mapping[str, Any]) -> NativeAnswer:
     return NativeAnswer(answer.get("usage"), texts, None)
 
 
+def _telling(data: bytes) -> Mapping[str, Any]:
+    """The object in a telling event, an empty one for any other. Raises BrokenEvent."""
+    if any(mark in data for mark in _TELLING):
+        if told := object_of(data):
+            return told
+    elif data.startswith(b"{") and data.endswith(b"}"):
+        return {}
+    raise sse.BrokenEvent("an event's data is no JSON object")
+
+
 def _texts_of_event(event: Mapping[str, Any]) -> list[str]:
     """The generated text in an event: in its delta, or in the block that it opens."""
     if event.get("type") == "content_block_start":
@@ -135,7 +141,7 @@ def _texts_of(holder: Mapping[str, Any]) -> list[str]:
     """The generated text in a block or in a delta; a whole call's input counts as the JSON that a stream writes."""
     texts = [holder[name] for name in _TEXTS if isinstance(holder.get(name), str)]
     given = holder.get("input")
-    return [*texts, orjson.dumps(given).decode()] if given and isinstance(given, dict) else texts
+    return [*texts, json_text(given) or ""] if given and isinstance(given, dict) else texts
 
 
 def _object(value: Any) -> Mapping[str, Any]:

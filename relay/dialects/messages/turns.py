@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from config.kernel.errors import InvalidInput
-from relay.dialects.messages.blocks import Block, blocks_of, object_in, string_in, unavailable
+from relay.dialects.messages.blocks import Block, blocks_of, json_text, object_in, string_in, unavailable
 from relay.dialects.messages.parts import Part, joined, parts_of, parts_of_block, text_part
 
 ChatMessage = dict[str, Any]
@@ -84,7 +82,9 @@ def _assistant(content: Any, where: str) -> list[ChatMessage]:
 
 
 def _tool_call(block: Block, where: str) -> dict[str, Any]:
-    arguments = orjson.dumps(object_in(block, "input", where)).decode()
+    arguments = json_text(object_in(block, "input", where))
+    if arguments is None:
+        raise InvalidInput(f"{where}.input is nested too deeply.", param=f"{where}.input")
     function = {"name": string_in(block, "name", where), "arguments": arguments}
     return {"id": string_in(block, "id", where), "type": "function", "function": function}
 

@@ -332,3 +332,50 @@ def test_an_unknown_format_is_refused(wanted):
 )
 def test_what_is_stored_elsewhere_is_refused(fields):
     assert refusal(**fields).param == next(iter(fields))
+
+
+def test_what_a_coding_client_sends():
+    body = CONVERSION.chat_payload(
+        {
+            "model": "gpt-x",
+            "instructions": "You write code.",
+            "input": [
+                {"type": "message", "role": "developer", "content": [text("Only in this folder.")]},
+                user(text("<environment>"), text("Fix the bug.")),
+                {"type": "reasoning", "id": "rs_1", "summary": [], "content": None, "encrypted_content": "gAAAA"},
+                function_call("c1", "shell", '{"command":["ls"]}'),
+                output("c1", '{"output":"a.py","metadata":{"exit_code":0}}'),
+                {
+                    "type": "custom_tool_call",
+                    "status": "completed",
+                    "call_id": "c2",
+                    "name": "apply_patch",
+                    "input": "*",
+                },
+                output("c2", "Done!", "custom_tool_call_output"),
+            ],
+            "tools": [{"type": "function", "name": "shell", "strict": False, "parameters": {"type": "object"}}, PATCH],
+            "tool_choice": "auto",
+            "parallel_tool_calls": True,
+            "reasoning": {"effort": "medium", "summary": "auto"},
+            "store": False,
+            "stream": True,
+            "include": ["reasoning.encrypted_content"],
+            "prompt_cache_key": "k1",
+            "client_metadata": {"a": "b"},
+        }
+    )
+    assert [said["role"] for said in body.pop("messages")] == [
+        *("system", "system", "user"),
+        *("assistant", "tool", "assistant", "tool"),
+    ]
+    assert [tool["function"]["name"] for tool in body.pop("tools")] == ["shell", "apply_patch"]
+    assert body == {
+        "model": "gpt-x",
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "reasoning_effort": "medium",
+        "prompt_cache_key": "k1",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
