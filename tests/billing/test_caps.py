@@ -57,8 +57,7 @@ def test_a_cap_is_reached_to_the_cent_and_says_when_it_resets(cap, resets):
     hold_at(token)
     hold_at(token, amount="0.15")
     said = refused(token, amount="0.000000001")
-    assert f"{cap} cap of $0.25" in said
-    assert resets in said
+    assert said.startswith(f"This key's {cap} cap of $0.25 does not cover this request. It resets on {resets} at")
     assert Wallet.objects.get(user=token.user).held == usd("0.25")
 
 
@@ -127,6 +126,24 @@ def test_a_clock_that_jumps_back_resets_no_cap(back):
     refused(token)
     settled(earlier, "0")
     assert spent(token) == (NOON.date(), usd("0.10"), usd("0.10"))
+
+
+@pytest.mark.parametrize("day", [None, NOON.date()])
+def test_a_request_of_before_days_were_counted_changes_no_counter(day):
+    token = capped(daily_cap="1")
+    hold = hold_at(token)
+    UsageRecord.objects.update(counted_on=None)
+    Token.objects.update(day=day)
+    assert settled(hold, "0.04")
+    assert spent(token) == (day, usd("0.10"), usd("0.10"))
+
+
+def test_a_key_without_a_day_takes_no_settlement_for_one():
+    token = capped(daily_cap="1")
+    hold = hold_at(token)
+    Token.objects.update(day=None, day_spent=0, month_spent=0)
+    assert settled(hold, "0.04")
+    assert spent(token) == (None, 0, 0)
 
 
 def test_what_was_spent_before_a_cap_was_set_counts():

@@ -10,7 +10,7 @@ from billing.price_versions import next_version, set_price
 from billing.pricing import Tier
 from billing.tiers import MAX_PRICE, clean_tiers, format_tiers, parse_tiers
 from config.kernel.errors import InvalidInput
-from config.kernel.money import usd
+from config.kernel.money import NANO_PER_USD, usd
 from tests.factories import make_group, make_price
 
 pytestmark = [pytest.mark.django_db, pytest.mark.money]
@@ -26,12 +26,22 @@ BAD_TIERS = [
     ([{**LONG, "above": 0}], "tier 1: above"),
     ([LONG, LONG], "tier 2: above"),
     ([LONG, {**LONG, "above": 100}], "tier 2: above"),
+    ([{**LONG, "above": 100_000_001}], "tier 1: above must be from 1 to 100000000"),
+    ([{**LONG, "output": 1_000_000 * NANO_PER_USD + 1}], "tier 1: output must be from 0 to 1000000000000000"),
     ([{"above": 5, "input": 1}], "output is missing"),
+    ([{}], "tier 1: above is missing"),
     ([{**LONG, "per_call": 1}], "no price named per_call"),
+    ([LONG, {**LONG, "zebra": 1, "aardvark": 1}], "tier 2: there is no price named aardvark"),
     ([7], "tier 1"),
     ({"above": 1}, "a list"),
     ("200000", "a list"),
     ([{**LONG, "above": n} for n in range(1, 10)], "at most 8"),
+]
+GOOD_TIERS = [
+    [],
+    [{**LONG, "above": 1, "input": 0, "output": 1_000_000 * NANO_PER_USD}],
+    [{**LONG, "above": 99_999_999}, {**LONG, "above": 100_000_000}],
+    [{**LONG, "above": n} for n in range(1, 9)],
 ]
 
 
@@ -80,6 +90,11 @@ def test_impossible_tiers_are_refused(tiers, words):
     assert words in refused.value.message_dict["tiers"][0]
 
 
+@pytest.mark.parametrize("tiers", GOOD_TIERS)
+def test_tiers_are_taken_up_to_their_limits(tiers):
+    assert clean_tiers(tiers) == tiers
+
+
 def test_a_row_with_tiers_prices_by_them():
     row = price(tiers=[LONG])
     row.full_clean()
@@ -114,10 +129,19 @@ def test_tiers_are_typed_in_dollars():
 
 
 @pytest.mark.parametrize(
-    "typed", ["200000", "long: input=1, output=2", "9: input=1", "9: input=one, output=2", "9: =1"]
+    ("typed", "words"),
+    [
+        ("200000", "'200000': begin with the number of tokens and a colon"),
+        (" long: input=1, output=2", "'long: input=1, output=2': begin with"),
+        ("-9: input=1, output=2", "begin with"),
+        ("9: input=1", "tier 1: output is missing"),
+        ("9: input=1, output=2\n10: input=1", "tier 2: output is missing"),
+        ("9: input=one, output=2", "'one' is not an amount"),
+        ("9: =1", "tier 1: input is missing"),
+    ],
 )
-def test_what_is_no_tier_is_refused(typed):
-    with pytest.raises(ValueError, match=r"."):
+def test_what_is_no_tier_is_refused(typed, words):
+    with pytest.raises(ValueError, match=words):
         parse_tiers(typed)
 
 
