@@ -1,5 +1,7 @@
 """A Messages request as the chat completion request that asks for the same."""
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +10,7 @@ from relay.dialects.messages.turns import chat_messages
 
 _MUST_NOT_BE_LOST = ("container", "mcp_servers", "inference_geo")  # other unknown fields only save time or money
 _SAME = ("temperature", "top_p", "top_k", "max_tokens")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOOL_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 _EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _BUDGETS = ((4_096, "low"), (16_384, "medium"))
@@ -23,7 +26,7 @@ def chat_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
         "messages": chat_messages(payload),
         **{name: payload.get(name) for name in _SAME},
         "stop": payload.get("stop_sequences") or None,
-        "user": (payload.get("metadata") or {}).get("user_id"),
+        "user": _user((payload.get("metadata") or {}).get("user_id")),
         "reasoning_effort": _effort(payload),
         "response_format": _response_format(payload),
         **_tools(payload),
@@ -36,6 +39,13 @@ def shows_thinking(payload: Mapping[str, Any]) -> bool:
     """Whether the caller expects blocks of thinking; one who did not ask for them reads `content[0]` as the answer."""
     thinking = payload.get("thinking") or {}
     return thinking.get("type", "disabled") != "disabled" and thinking.get("display") != "omitted"
+
+
+def _user(id: str | None) -> str | None:
+    """Providers of chat completions refuse long or odd names, such as Claude Code's; another one is as good."""
+    if not id or _NAME.fullmatch(id):
+        return id
+    return hashlib.sha256(id.encode()).hexdigest()
 
 
 def _effort(payload: Mapping[str, Any]) -> str | None:

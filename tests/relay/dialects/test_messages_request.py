@@ -235,6 +235,14 @@ def test_sampling_and_stops():
     }
 
 
+def test_a_user_whose_name_would_be_refused_keeps_one_of_its_own():
+    long, odd = "user_" + "a" * 64, '{"device_id":"d"}'
+    names = {convert(metadata={"user_id": name})["user"] for name in (long, odd, long)}
+    assert len(names) == 2
+    assert all(len(name) == 64 and name.isalnum() for name in names)
+    assert "user" not in convert(metadata={})
+
+
 def test_a_stream_tells_its_usage():
     chat = convert(stream=True)
     assert (chat["stream"], chat["stream_options"]) == (True, {"include_usage": True})
