@@ -116,8 +116,8 @@ def test_a_negative_charge_is_refused():
         settle(replace(settlement(make_hold(make_token(make_user(balance="1")))), charge=NanoUSD(-1)))
 
 
-def expire(hold):
-    UsageRecord.objects.filter(pk=hold.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+def expire(hold, *, seconds_ago=1):
+    UsageRecord.objects.filter(pk=hold.id).update(lease_until=timezone.now() - timedelta(seconds=seconds_ago))
 
 
 def test_the_sweep_frees_a_hold_that_nothing_was_delivered_for():
@@ -150,6 +150,17 @@ def test_the_sweep_never_charges_more_than_the_hold():
     expire(hold)
     sweep_expired()
     assert figures(token) == dollars("0.90", "0", "0.10", "0")
+
+
+def test_the_sweep_takes_the_longest_silent_first_and_no_more_than_it_may():
+    token = make_token(make_user(balance="1"))
+    holds = [make_hold(token) for _ in range(4)]
+    for hold, seconds_ago in zip(holds, (20, 40, 10, 30), strict=True):
+        place_hold(hold)
+        expire(hold, seconds_ago=seconds_ago)
+    settle(settlement(holds[1]))  # has ended, so it takes nobody's place
+    assert sweep_expired(limit=2) == 2
+    assert UsageRecord.objects.get(status="open").pk == holds[2].id
 
 
 def test_the_sweep_leaves_running_requests_alone():

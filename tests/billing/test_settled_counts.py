@@ -61,6 +61,27 @@ def test_the_row_alone_explains_its_charge(alice):
     assert charge(record.usage, record.quote).total == record.charge
 
 
+def test_how_a_request_ended_reaches_the_row(alice):
+    story = {
+        "channel_id": 7,
+        "channel_name": "second",
+        "attempts": ({"channel": "first", "error": "upstream_timeout"},),
+        "http_status": 502,
+        "error_code": "upstream_error",
+        "first_byte_ms": 120,
+        "total_ms": 4_500,
+        "is_suspect": True,
+    }
+    record = settled(alice, Usage(), **story)
+    assert {name: getattr(record, name) for name in story} == {**story, "attempts": list(story["attempts"])}
+
+
+def test_what_a_settlement_leaves_out_stays_empty(alice):
+    record = settled(alice, Usage())
+    assert (record.channel_id, record.http_status, record.first_byte_ms, record.total_ms) == (None,) * 4
+    assert (record.channel_name, record.error_code, record.attempts, record.is_suspect) == ("", "", [], False)
+
+
 def test_a_cost_is_priced_like_a_charge():
     assert cost_of(USAGE, None) is None
     assert cost_of(Usage(input=10, cache_read=5), Prices.of(input=usd("1"), output=0)) == usd("0.000015")
