@@ -293,6 +293,7 @@ class UsageRecord(models.Model):
         UPSTREAM_TIMEOUT = "upstream_timeout", _("Upstream time-out")
         TRUNCATED = "truncated", _("Upstream ended early")
         REJECTED = "rejected", _("Refused by the upstream")
+        REVOKED = "revoked", _("Key revoked")
         SHUTDOWN = "shutdown", _("Server restarted")
         CRASHED = "crashed", _("Server crashed")
         INTERNAL_ERROR = "internal_error", _("Internal error")

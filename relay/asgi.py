@@ -49,6 +49,10 @@ class ClientGone(Exception):
     """The caller hung up while sending its request."""
 
 
+class SlowReader(Exception):
+    """The caller keeps the connection open and does not read."""
+
+
 class RelayHandler(BaseHandler):
     """Body → ASGIRequest → middleware → view → answer, cancelled when the caller leaves."""
 
@@ -79,7 +83,9 @@ class RelayHandler(BaseHandler):
     async def _respond(self, request: ASGIRequest, send: Send) -> None:
         response = await self._middleware_chain(request)
         try:
-            await send_response(response, send)
+            await send_response(response, patient(send))
+        except SlowReader:
+            logger.info("a caller read nothing for %s seconds", settings.RELAY_SLOW_READER_SECONDS)
         finally:
             response.close()
 
@@ -133,6 +139,33 @@ async def until_client_leaves(work: Awaitable[None], receive: Receive) -> None:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def patient(send: Send) -> Send:
+    """`send` with a limit to how long a caller may take nothing of what it is sent. Raises SlowReader.
+
+    While it waits nothing is read from the upstream, so that a stream occupies no more than the buffers on its way.
+    """
+
+    async def send_soon(message: Any) -> None:
+        try:
+            async with asyncio.timeout(settings.RELAY_SLOW_READER_SECONDS):
+                await send(message)
+        except TimeoutError:
+            hang_up(send)
+            raise SlowReader from None
+
+    return send_soon
+
+
+def hang_up(send: Send) -> None:
+    """Drop the connection with all that waits in it: closed in good order, it would wait for its reader for ever.
+
+    ASGI has no word for this, so uvicorn's transport is taken; with a server that hides its own nothing happens.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort()
 
 
 async def send_response(response: HttpResponseBase, send: Send) -> None:

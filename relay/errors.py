@@ -29,6 +29,10 @@ _SECRETS = re.compile(
 MAX_UPSTREAM_MESSAGE = 500
 
 
+class InternalError(DomainError):
+    """Our own fault, told without details."""
+
+
 def error_object(error: DomainError) -> dict[str, Any]:
     """`{"error": {message, type, param, code}}`."""
     kind = _TYPES.get(error.status, "invalid_request_error")

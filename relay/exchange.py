@@ -5,10 +5,11 @@ The hold is durable before an upstream is called, the settlement before the last
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -18,12 +19,12 @@ from billing.models import UsageRecord
 from billing.pricing import Quote, Usage, affordable_output, upper_bound
 from billing.tokenizer import count_tokens, encoding_of
 from billing.usage import Reported, normalise
-from config.kernel.errors import DomainError, NotFound, PermissionRefused, Unavailable, UpstreamFailed, UpstreamTimedOut
+from config.kernel.errors import DomainError, NotFound, PermissionRefused, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.attempts import Attempts
 from relay.chat import ChatRequest
-from relay.errors import error_bytes
+from relay.errors import InternalError, error_bytes
 from relay.limits import Gate
 from relay.meter import Meter, delta_texts
 from relay.routing import Route, Target, find_route
@@ -33,6 +34,8 @@ from tokens.selectors import TokenSnapshot
 
 if TYPE_CHECKING:
     from relay.runtime import Runtime
+
+logger = logging.getLogger("tollbooth.relay")
 
 SHORTEST_ANSWER = 256  # tokens; a balance that affords less than that is told to be topped up
 CLIENT_CLOSED = 499  # nginx's number for a caller who left before the answer
@@ -49,6 +52,13 @@ class WholeAnswer:
 
     body: bytes
     charge: NanoUSD
+
+
+class Ending(NamedTuple):
+    """Why an exchange did not come to its proper end: for the caller, and for the record."""
+
+    error: DomainError
+    reason: EndReason
 
 
 class Exchange:
@@ -68,7 +78,9 @@ class Exchange:
         self._meter = Meter(show_usage=request.wants_usage)
         self._settlement: asyncio.Task[bool] | None = None
         self._caller_left = False
-        self._interrupted = False
+        self._ending: Ending | None = None
+        self._is_reading_on = False
+        self._trying: asyncio.Future[Any] | None = None
         self._opened: AnswerStream | None = None
         self.max_tokens: int | None = None  # what the balance affords, where that is less than what the model allows
         self._longest: int
@@ -119,18 +131,47 @@ class Exchange:
         return Usage(input=self._request.prompt_estimate, output=output) if output else Usage()
 
     def abandon(self, reason: EndReason = EndReason.CLIENT_GONE) -> None:
-        """Settle what was delivered, unless a settlement is under way already. Safe to call at any time, repeatedly."""
+        """Settle what was delivered, unless a settlement is under way already. Safe to call at any time, repeatedly.
+
+        An answer whose caller left is read to its end first where its channel charges for all of it.
+        """
+        has_left = reason == EndReason.CLIENT_GONE
+        if has_left and self._is_reading_on:
+            return
         if self._settlement is None and self.id in self._runtime.active:
+            if has_left and self._may_read_on():
+                self._is_reading_on = True
+                self._settlement = self._runtime.keep(self._read_on())
+                return
             status = 200 if self._first_byte_ms is not None else CLIENT_CLOSED
             self._start_settlement(self._account_stream(reason, http_status=status))
-
-    def interrupt(self) -> None:
-        """End this exchange because the process stops: a stream with an error event, anything else unanswered."""
-        self._interrupted = True
         if self._opened is not None:
-            self._opened.response.close()  # wakes the pump, which tells the caller and settles
-        else:
-            self.abandon(EndReason.SHUTDOWN)
+            self._opened.close()
+
+    def interrupt(self, error: DomainError, reason: EndReason) -> None:
+        """End this exchange: the caller is told why, by an error event where a stream has begun."""
+        self._ending = Ending(error, reason)
+        if self._opened is not None:
+            self._opened.close()  # wakes the pump, which tells the caller and settles
+        elif self._trying is not None:
+            self._trying.cancel()
+
+    # ── A caller who left ────────────────────────────────────────────────────
+
+    def _may_read_on(self) -> bool:
+        if self._attempts.target is None or not self._attempts.target.drains:
+            return False
+        return self._opened is not None and self._meter.has_content and self._runtime.reading_on.has_room
+
+    async def _read_on(self) -> bool:
+        """Read the rest for the upstream's own counts; without them only what had been delivered is charged."""
+        assert self._opened is not None
+        delivered = self._meter.output_estimate
+        await self._runtime.reading_on.read(self._opened)
+        self._runtime.active.pop(self.id, None)
+        return await self._finish(
+            self._account(EndReason.CLIENT_GONE, reported=self._meter.reported, output_estimate=delivered)
+        )
 
     async def _place_hold(self) -> None:
         await self._gate.enter(self._request.tokens_estimate)
@@ -208,14 +249,20 @@ class Exchange:
 
     async def _run(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
         """Try the route's targets; settle for nothing when all fail, when the caller leaves, or when we break."""
+        self._trying = trying = asyncio.ensure_future(self._attempts.run(attempt))
         try:
-            return await self._attempts.run(attempt)
+            if self._ending is not None:
+                trying.cancel()
+            return await trying
         except Failure as failure:
             await self._settle(self._account_failure(failure.error))
             raise failure.error from None
         except asyncio.CancelledError:
-            self.abandon()
-            raise
+            if self._ending is None or _is_cancelled():
+                self.abandon()
+                raise
+            await self._settle(self._account_failure(*self._ending))
+            raise self._ending.error from None
         except Exception:
             self.abandon(EndReason.INTERNAL_ERROR)
             raise
@@ -246,8 +293,10 @@ class Exchange:
         except (asyncio.CancelledError, GeneratorExit):
             self.abandon()
             raise
-        finally:
-            opened.response.close()
+        except Exception:
+            logger.exception("a stream broke in our hands")
+            error = InternalError("Something went wrong on our side. Please retry.")
+        opened.close()
         yield await self._finish_stream(error)
 
     async def _finish_stream(self, error: DomainError | None) -> bytes:
@@ -260,12 +309,12 @@ class Exchange:
         await self._settle(self._account_stream(reason, http_status=200, error_code=broken.code))
         return sse.encode(error_bytes(broken))
 
-    def _break(self, error: DomainError | None) -> tuple[DomainError, EndReason]:
+    def _break(self, error: DomainError | None) -> "Ending":
         """What the caller is told of a stream that did not end well, and how the record calls it."""
-        if self._interrupted:
-            return Unavailable("The server is restarting. Please retry.", code="server_restarting"), EndReason.SHUTDOWN
+        if self._ending is not None:
+            return self._ending
         early = UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
-        return error or early, _reason_of(error)
+        return Ending(error or early, _reason_of(error))
 
     def _renamed(self, piece: bytes) -> bytes:
         """The model's public name where the upstream calls it something else."""
@@ -290,10 +339,9 @@ class Exchange:
             error_code=error_code,
         )
 
-    def _account_failure(self, error: DomainError) -> Settlement:
-        return self._account(
-            _reason_of(error), reported=None, output_estimate=0, http_status=error.status, error_code=error.code
-        )
+    def _account_failure(self, error: DomainError, reason: EndReason | None = None) -> Settlement:
+        reason = reason or _reason_of(error)
+        return self._account(reason, reported=None, output_estimate=0, http_status=error.status, error_code=error.code)
 
     def _account(
         self,
@@ -355,12 +403,20 @@ class Exchange:
         return int((time.monotonic() - self._started) * 1000)
 
 
+def _is_cancelled() -> bool:
+    """Whether it is the running task that was cancelled, and not something it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _reason_of(error: DomainError | None) -> EndReason:
     match error:
         case None:
             return EndReason.TRUNCATED
         case UpstreamTimedOut():
             return EndReason.UPSTREAM_TIMEOUT
+        case InternalError():
+            return EndReason.INTERNAL_ERROR
         case _ if error.status < 429:
             return EndReason.REJECTED
     return EndReason.UPSTREAM_ERROR

@@ -16,11 +16,15 @@ from billing.holds import Heartbeat
 from billing.models import UsageRecord
 from billing.prices import load_price_list
 from billing.writer import LedgerWriter
+from config.kernel.errors import Unavailable
 from config.kernel.snapshot import Snapshot
 from relay.catalog import load_routing_table
 from relay.exchange import Exchange
 from relay.limits import Limiter
+from relay.reading_on import ReadingOn
 from relay.upstream import new_client
+from relay.watchdog import Watchdog
+from tokens import refusals
 from tokens.config_version import current_versions
 
 logger = logging.getLogger("tollbooth.relay")
@@ -38,6 +42,7 @@ class Runtime:
         self.client = new_client()
         self.writer = LedgerWriter()
         self.limiter = Limiter(settings.REDIS_URL, budget=settings.RELAY_LIMITS_BUDGET)
+        self.reading_on = ReadingOn()
         self.random = SystemRandom()
         self.active: dict[UUID, Exchange] = {}
         self.prices = Snapshot(load_price_list, depends_on=("prices", "groups"))
@@ -45,10 +50,12 @@ class Runtime:
         self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
         self._kept: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._watchdog: Watchdog
         self.is_draining = False
 
     async def start(self) -> None:
         """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
+        self._watchdog = Watchdog()
         await self.read(self._refresh)
         self._loops = [
             asyncio.create_task(self._repeat(REFRESH_SECONDS, lambda: self.read(self._refresh))),
@@ -64,11 +71,13 @@ class Runtime:
 
     async def _end_after_grace(self) -> None:
         await asyncio.sleep(settings.RELAY_DRAIN_SECONDS)
+        restarting = Unavailable("The server is restarting. Please retry.", code="server_restarting")
         for exchange in list(self.active.values()):
-            exchange.interrupt()
+            exchange.interrupt(restarting, UsageRecord.EndReason.SHUTDOWN)
 
     async def stop(self) -> None:
         """Settle what still runs, wait for every settlement, let go of sockets, threads and connections."""
+        self._watchdog.stop()
         for loop in self._loops:
             loop.cancel()
         for exchange in list(self.active.values()):
@@ -100,8 +109,12 @@ class Runtime:
         self.routing.refresh(versions)
 
     async def _beat(self) -> None:
-        if self.active:
-            await self.writer.heartbeat([Heartbeat(exchange.id, exchange.seen()) for exchange in self.active.values()])
+        if not self.active:
+            return
+        beats = [Heartbeat(exchange.id, exchange.seen()) for exchange in self.active.values()]
+        for revoked in await self.writer.heartbeat(beats):
+            if exchange := self.active.get(revoked):
+                exchange.interrupt(refusals.revoked(), UsageRecord.EndReason.REVOKED)
 
     async def _repeat(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from config.kernel.errors import UpstreamFailed, UpstreamTimedOut
 from relay import sse
-from relay.decoding import Undecodable
+from relay.decoding import Inflated, Plain, Undecodable
 from relay.meter import Meter
 from relay.replay import events_of
 from relay.upstream import Failure, decoder_of, from_error_body, read_answer
@@ -29,6 +29,10 @@ class AnswerStream:
     first: bytes
     pieces: AsyncIterator[bytes]
     reader: "Reader"
+
+    def close(self) -> None:
+        """Hang up on the upstream; whoever is reading finds the answer broken off."""
+        self.response.close()
 
 
 async def open_stream(response: aiohttp.ClientResponse, meter: Meter) -> AnswerStream:
@@ -56,6 +60,7 @@ class Reader:
         self._meter = meter
         self._splitter = sse.EventSplitter()
         self._patience = Patience()
+        self._decoder: Plain | Inflated | None = None
         self._broken_events = 0
 
     async def replayed(self) -> AsyncIterator[bytes]:
@@ -83,7 +88,7 @@ class Reader:
 
     async def _read(self) -> AsyncIterator[bytes]:
         try:
-            decoder = decoder_of(self._response)
+            decoder = self._decoder = self._decoder or decoder_of(self._response)
             while (chunk := await self._next_chunk()) is not None:
                 before = self._meter.delivered
                 piece = self._forward(self._splitter.feed(decoder.feed(chunk)))

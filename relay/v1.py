@@ -14,17 +14,13 @@ from config.kernel.money import decimal_usd
 from relay.asgi import EventStream
 from relay.authentication import KeyAuthentication
 from relay.chat import parse_chat_request
-from relay.errors import error_response
+from relay.errors import InternalError, error_response
 from relay.exchange import Exchange
 from relay.limits import Gate
 from relay.runtime import current
 from tokens.selectors import TokenSnapshot
 
 logger = logging.getLogger("tollbooth.relay")
-
-
-class InternalError(DomainError):
-    """Our own fault, told without details."""
 
 
 class MethodNotAllowed(DomainError):

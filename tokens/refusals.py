@@ -18,6 +18,11 @@ def disabled() -> DomainError:
     return NotAuthenticated("This API key is disabled.", code="key_disabled")
 
 
+def revoked() -> DomainError:
+    """Deleted or switched off, or its account suspended, while a call was running."""
+    return PermissionRefused("This API key was revoked while the request was running.", code="key_revoked")
+
+
 def expired() -> DomainError:
     """Its time is over."""
     return NotAuthenticated("This API key has expired.", code="key_expired")

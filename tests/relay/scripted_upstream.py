@@ -179,14 +179,22 @@ class ScriptedUpstream:
 
 @contextmanager
 def scripted_upstream():
-    """Serve from a thread with a loop of its own, until the end of the block."""
-    upstream, loop = ScriptedUpstream(), asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=2**20))
-    upstream.base_url = "http://127.0.0.1:{}/v1".format(server.sockets[0].getsockname()[1])
+    """Serve until the end of the block."""
+    upstream = ScriptedUpstream()
+    with raw_server(upstream.serve) as port:
+        upstream.base_url = f"http://127.0.0.1:{port}/v1"
+        yield upstream
+
+
+@contextmanager
+def raw_server(serve):
+    """`serve(reader, writer)` for each connection, in a thread with a loop of its own; yields the port."""
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0, limit=2**20))
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield upstream
+        yield server.sockets[0].getsockname()[1]
     finally:
         asyncio.run_coroutine_threadsafe(_stop(server), loop).result(timeout=10)
         loop.call_soon_threadsafe(loop.stop)

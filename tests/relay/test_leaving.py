@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,16 +15,27 @@ from tests.relay.conftest import chat
 pytestmark = [pytest.mark.money, pytest.mark.live]
 
 
-def hang_up_after(alice, body, *, marker):
-    """Send a request on a bare socket, read until `marker` was seen, close the connection."""
+@contextmanager
+def request_on_a_socket(alice, body, *, receive_buffer=None):
+    """A request sent on a bare socket, which is closed at the end of the block."""
     address = urlsplit(alice.base_url)
     content = json.dumps(body).encode()
     head = (
         f"POST {address.path}/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
         f"Authorization: Bearer {alice.key}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.socket() as connection:
+        connection.settimeout(10)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.connect((address.hostname, address.port))
         connection.sendall(head.encode() + content)
+        yield connection
+
+
+def hang_up_after(alice, body, *, marker):
+    """Send a request on a bare socket, read until `marker` was seen, close the connection."""
+    with request_on_a_socket(alice, body) as connection:
         received = b""
         while marker and received.count(marker) < 5:
             received += connection.recv(4096)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from billing.proof import check_books
-from billing.usage import estimate_text
+from billing.tokenizer import count_tokens, guess_tokens
 from config.kernel.money import usd
 from relay import sse
 from relay.meter import delta_texts
@@ -83,8 +83,8 @@ class Case:
         assert self.upstream.happened[model] + self.upstream.left[model], "the fault never happened"
         check_wallet(self.alice)
         assert 0 <= record.charge <= record.hold
-        said = estimate_text(self.upstream.said[model])
-        got = estimate_text(told.text) if told else 0
+        count = guess_tokens if record.is_stream else lambda text: count_tokens([text])
+        said, got = count(self.upstream.said[model]), count(told.text) if told else 0
         if record.rule == "delivered":
             assert got <= record.output_tokens <= said
         if told and not told.text:
