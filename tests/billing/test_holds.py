@@ -131,6 +131,18 @@ def test_the_sweep_frees_a_hold_that_nothing_was_delivered_for():
     assert (record.status, record.rule, record.end_reason) == ("abandoned", "nothing", "crashed")
 
 
+@pytest.mark.parametrize("seen", [Usage(), Usage(input=1000), Usage(input=1000, output=0)])
+def test_a_call_that_died_before_its_answer_is_free_however_long_its_prompt(seen):
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token, price=make_price(input="1", output="2", per_call=usd("0.01")))
+    place_hold(hold)
+    heartbeat([Heartbeat(hold.id, seen)])
+    expire(hold)
+    assert sweep_expired() == 1
+    assert figures(token) == dollars("1", "0", "0", "0")
+    assert UsageRecord.objects.get(pk=hold.id).usage == Usage()
+
+
 def test_the_sweep_charges_what_the_last_heartbeat_had_seen():
     token = make_token(make_user(balance="1"))
     hold = make_hold(token, price=make_price(input="1", output="2"))
