@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from billing.models import UsageRecord
 from billing.pricing import Prices, Quote, Usage, charge
@@ -78,7 +78,7 @@ def cost_of(usage: Usage, prices: Prices | None) -> NanoUSD | None:
 
 def expired_records(*, limit: int) -> Iterable[UsageRecord]:
     """Open records whose process was not heard of for a lease, longest silent first."""
-    expired = UsageRecord.objects.filter(status=UsageRecord.Status.OPEN, lease_until__lt=timezone.now())
+    expired = UsageRecord.objects.filter(status=UsageRecord.Status.OPEN, lease_until__lt=Now())  # the same clock
     return expired.order_by("lease_until")[:limit]
 
 

@@ -50,16 +50,16 @@ class Outcome(NamedTuple):
 def commit(lot: Lot) -> Outcome:
     """Do all of a lot or, when the database fails, nothing. Raises DatabaseError."""
     now = timezone.now()
-    lease_until = now + timedelta(seconds=settings.USAGE_LEASE_SECONDS)
+    lease = timedelta(seconds=settings.USAGE_LEASE_SECONDS)
     store = _store()
     # The stores use the driver's own cursors, whose errors nobody else would translate into Django's.
     with connection.wrap_database_errors, transaction.atomic():
         moves = Moves()
         settled = _settle_all(store, lot.settlements, moves, now=now)
-        revoked = _prolong(store, lot.heartbeats, until=lease_until)
+        revoked = _prolong(store, lot.heartbeats, lease=lease)
         held: dict[UUID, NanoUSD | DomainError] = {**_already_open(lot.holds)} if lot.is_retry else {}
         new = [hold for hold in lot.holds if hold.id not in held]
-        held.update(zip([hold.id for hold in new], _place(store, new, moves, now, lease_until), strict=True))
+        held.update(zip([hold.id for hold in new], _place(store, new, moves, now, lease), strict=True))
     return Outcome(settled, revoked, [held[hold.id] for hold in lot.holds])
 
 
@@ -72,10 +72,10 @@ def _settle_all(store: Store, settlements: Sequence[Settlement], moves: Moves, *
     return [place == first[item.id] and item.id in closed for place, item in enumerate(settlements)]
 
 
-def _prolong(store: Store, heartbeats: Sequence[Heartbeat], *, until: datetime) -> list[bool]:
+def _prolong(store: Store, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> list[bool]:
     """Prolong the leases; of several heartbeats of one record the last counts."""
     last = {beat.id: beat for beat in heartbeats}
-    revoked = store.prolong_leases(list(last.values()), until=until) if last else set()
+    revoked = store.prolong_leases(list(last.values()), lease=lease) if last else set()
     return [beat.id in revoked for beat in heartbeats]
 
 
@@ -86,7 +86,7 @@ def _already_open(holds: Sequence[Hold]) -> dict[UUID, NanoUSD]:
 
 
 def _place(
-    store: Store, holds: Sequence[Hold], moves: Moves, now: datetime, lease_until: datetime
+    store: Store, holds: Sequence[Hold], moves: Moves, now: datetime, lease: timedelta
 ) -> list[NanoUSD | DomainError]:
     """Admit holds against locked rows and write every move of the lot at once."""
     concerned = {*moves.tokens, *(hold.token_id for hold in holds)}
@@ -99,7 +99,7 @@ def _place(
         if isinstance(answer, Hold):
             moves.hold(answer)
     if moves.wallets:
-        store.write(moves, locked, now=now, lease_until=lease_until)
+        store.write(moves, locked, now=now, lease=lease)
     return [answer.amount if isinstance(answer, Hold) else answer for answer in answers]
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -60,13 +60,14 @@ class Store(Protocol):
     def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
         """Move open records to their end by compare-and-set; returns those that this call closed."""
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
-        """Keep open records from the sweep and note what they have produced; returns those whose key was revoked."""
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> set[UUID]:
+        """Keep open records from the sweep for a lease from now, by the database's clock, and note what they have
+        produced; returns those whose key was revoked."""
 
     def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
         """Lock tokens and the wallets of their users, by user and then by token."""
 
-    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
         """The net changes of wallets and tokens, the tokens' spending, and an open record for each placed hold."""
 
 

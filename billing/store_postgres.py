@@ -4,7 +4,7 @@ Plans are generic (`plan_cache_mode` in the settings): planning anew costs more 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -41,7 +41,7 @@ RETURNING u.id, u.user_id, u.token_id, u.hold, u.counted_on
 """
 
 PROLONG = """
-UPDATE billing_usagerecord AS u SET lease_until = %s, input_tokens = d.input, output_tokens = d.output
+UPDATE billing_usagerecord AS u SET lease_until = now() + %s, input_tokens = d.input, output_tokens = d.output
 FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS d(id, input, output), tokens_token AS t, accounts_user AS a
 WHERE u.id = d.id AND u.status = 'open' AND t.id = u.token_id AND a.id = u.user_id
 RETURNING u.id, t.deleted_at IS NOT NULL OR NOT t.is_enabled OR NOT a.is_active
@@ -73,7 +73,7 @@ INSERT INTO billing_usagerecord (
     created_at, counted_on, lease_until, status, charge, channel_name, attempts, end_reason, rule, is_suspect,
     error_code
 )
-SELECT d.*, %s, 'open', 0, '', '[]'::jsonb, '', '', false, ''
+SELECT d.*, now() + %s, 'open', 0, '', '[]'::jsonb, '', '', false, ''
 FROM unnest(
     %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bool[], %s::text[],
     %s::bigint[], %s::jsonb[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::date[]
@@ -89,8 +89,8 @@ class PostgresStore:
         rows = _run(CLOSE, now, *_columns(settlement_row(item) for item in settlements))
         return {row[0]: Closed(*row[1:]) for row in rows.fetchall()}
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
-        rows = _run(PROLONG, until, *_columns((beat.id, beat.usage.input, beat.usage.output) for beat in heartbeats))
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> set[UUID]:
+        rows = _run(PROLONG, lease, *_columns((beat.id, beat.usage.input, beat.usage.output) for beat in heartbeats))
         return {record_id for record_id, is_revoked in rows.fetchall() if is_revoked}
 
     def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
@@ -100,11 +100,11 @@ class PostgresStore:
             locked.tokens[row[3]] = TokenState(row[4], row[5], row[6], row[7], Spending(*row[8:]))
         return locked
 
-    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
         wallets = _columns((user_id, *move) for user_id, move in moves.wallets.items())
         tokens = _columns(token_row(token_id, move, locked.tokens[token_id]) for token_id, move in moves.tokens.items())
         placed = _columns(hold_row(hold, locked.tokens[hold.token_id]) for hold in moves.placed)
-        _run(WRITE, *wallets, now, *tokens, lease_until, *(placed or [[]] * HOLD_COLUMNS))
+        _run(WRITE, *wallets, now, *tokens, lease, *(placed or [[]] * HOLD_COLUMNS))
 
 
 STORE = PostgresStore()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -70,8 +70,9 @@ class SqliteStore:
                 closed[item.id] = Closed(row[0], row[1], row[2], _day(row[3]))
         return closed
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, until: datetime) -> set[UUID]:
-        rows = [(_stamp(until), beat.usage.input, beat.usage.output, beat.id.hex) for beat in heartbeats]
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> set[UUID]:
+        until = _stamp(datetime.now(UTC) + lease)
+        rows = [(until, beat.usage.input, beat.usage.output, beat.id.hex) for beat in heartbeats]
         connection.connection.executemany(PROLONG, rows)
         ids = json.dumps([beat.id.hex for beat in heartbeats])
         return {UUID(record_id) for (record_id,) in connection.connection.execute(READ_REVOKED, (ids,))}
@@ -87,7 +88,8 @@ class SqliteStore:
             )
         return locked
 
-    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease_until: datetime) -> None:
+    def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
+        lease_until = datetime.now(UTC) + lease
         tokens = [(*token_row(token_id, move, locked.tokens[token_id]), now) for token_id, move in moves.tokens.items()]
         placed = [(*hold_row(hold, locked.tokens[hold.token_id]), lease_until) for hold in moves.placed]
         run = connection.connection.executemany
