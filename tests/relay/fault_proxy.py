@@ -42,7 +42,7 @@ class FaultProxy:
             return
         up = asyncio.ensure_future(self._up(reader, back))
         try:
-            await self._down(there, writer)
+            await self._down(there, writer, up)
         except ConnectionError:
             pass
         finally:
@@ -58,16 +58,16 @@ class FaultProxy:
         self.closed_by_caller += 1
         back.close()
 
-    async def _down(self, there, writer):
+    async def _down(self, there, writer, up):
         sent = 0
         while piece := await there.read(PIECE):
             limits = (self.cut_after, self.reset_after, self.swallow_after)
-            left = min((limit - sent for limit in limits if limit is not None), default=PIECE)
+            left = min((limit - sent for limit in limits if limit is not None), default=PIECE + 1)
             await self._slow_down(len(piece))
             writer.write(piece[: max(left, 0)])
             await writer.drain()
             sent += len(piece)
-            if len(piece) >= left and await self._break(writer):
+            if len(piece) >= left and await self._break(writer, up):
                 return
 
     async def _slow_down(self, size):
@@ -78,7 +78,7 @@ class FaultProxy:
             self.met["throttle"] += 1
             await asyncio.sleep(size / self.bytes_per_second)
 
-    async def _break(self, writer):
+    async def _break(self, writer, up):
         if self.cut_after is not None:
             self.met["cut"] += 1
             return True
@@ -89,10 +89,9 @@ class FaultProxy:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             writer.transport.abort()
             return True
-        if self.swallow_after is not None:
-            self.met["swallow"] += 1
-            await asyncio.Event().wait()
-        return False
+        self.met["swallow"] += 1
+        await asyncio.wait({up})  # until the caller gives up
+        return True
 
 
 @contextmanager
