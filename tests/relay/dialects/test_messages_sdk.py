@@ -41,7 +41,8 @@ class Gateway:
             message = await receive()
             raw, more = raw + message.get("body", b""), message.get("more_body", False)
         try:
-            status, kind, pieces = 200, *self._answer(parse(raw))
+            kind, pieces = self._answer(parse(raw))
+            status = 200
         except DomainError as error:
             body = error_body(error, request_id="r1")
             status, kind, pieces = error.status, b"application/json", [orjson.dumps(body)]

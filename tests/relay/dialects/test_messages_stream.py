@@ -168,9 +168,15 @@ def test_calls_without_index_and_id():
     assert [block["id"] for block in blocks] == ["toolu_r1_0", "toolu_r1_1"]
 
 
-def test_a_name_told_again_with_every_chunk_is_one_call():
-    chunks = [calls(call(0, "call_1", "look", '{"at":')), calls(call(0, "call_1", "look", "1}"))]
-    assert content_of(chunks) == LOOKS[:1]
+@pytest.mark.parametrize("id", ["call_1", None])
+def test_a_name_told_again_with_every_chunk_is_one_call(id):
+    [block] = content_of([calls(call(0, id, "look", '{"at":')), calls(call(0, id, "look", "1}"))])
+    assert block["input"] == {"at": 1}
+
+
+def test_a_brace_in_the_middle_does_not_end_a_call():
+    chunks = [calls(call(0, "call_1", "look", '{"at":{"x":1}')), calls(*SECOND), calls(call(0, arguments="}"))]
+    assert [block["input"] for block in content_of(chunks)] == [{"at": {"x": 1}}, {"for": 2}]
 
 
 def test_arguments_as_an_object():
@@ -195,7 +201,8 @@ def test_a_refusal():
     ("finish", "expected"), [("length", "max_tokens"), ("content_filter", "refusal"), ("stop", "end_turn")]
 )
 def test_why_it_ended(finish, expected):
-    assert message_of([delta(content="x"), delta(finish)])["stop_reason"] == expected
+    chunks = [delta(content="x"), delta(finish), delta(), {"choices": [], "usage": USAGE}]
+    assert message_of(chunks)["stop_reason"] == expected
 
 
 def test_the_stop_text_where_it_is_told():
