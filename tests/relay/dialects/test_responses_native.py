@@ -32,8 +32,8 @@ def ended(kind="completed", **fields):
     return event(f"response.{kind}", response={**BEGUN, "status": kind, "usage": USAGE, **fields})
 
 
-def metered(*events):
-    meter: StreamMeter = ResponsesMeter()
+def metered(*events: bytes) -> tuple[StreamMeter, list[bytes | None]]:
+    meter = ResponsesMeter()
     return meter, [meter.forward(one) for one in events]
 
 

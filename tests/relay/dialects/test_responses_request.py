@@ -252,6 +252,11 @@ def test_a_hosted_tool_is_refused_by_its_name(kind):
     assert refused.code == "unsupported_tool"
 
 
+def test_a_namespace_that_ends_with_its_own_mark_gets_no_second():
+    body = chat(tools=[{**CRM, "name": "mcp__crm__"}])
+    assert body["tools"][0]["function"]["name"] == "mcp__crm__find"
+
+
 def test_a_tool_without_a_name_is_refused():
     assert refusal(tools=[{"type": "function"}]).param == "tools[0]"
     assert refusal(tools=[{**CRM, "tools": [{"type": "web_search"}]}]).param == "tools[0].tools[0]"
@@ -306,6 +311,12 @@ def test_what_has_a_counterpart_is_said():
         "logprobs": True,
         "top_logprobs": 2,
     }
+
+
+def test_logprobs_may_be_asked_for_without_a_number():
+    body = chat(include=["message.output_text.logprobs"])
+    assert body["logprobs"] is True
+    assert "top_logprobs" not in body
 
 
 def test_a_stream_asks_for_usage():

@@ -134,6 +134,7 @@ def test_thoughts_end_where_the_answer_begins():
         "output_item.done",
         "output_item.added",
     ]
+    assert events[2]["item"] == {"id": "rs_r_0", "type": "reasoning", "summary": []}
     assert events[6] == {
         "type": "response.reasoning_summary_text.done",
         "sequence_number": 6,
@@ -215,6 +216,7 @@ def test_an_answer_cut_short_is_incomplete():
         stream.chunk(piece(0, "{}", id="c1", name="look"))
         + stream.chunk(piece(1, '{"a', id="c2", name="look"))
         + stream.chunk(chunk("length"))
+        + stream.chunk({"choices": [], "usage": USAGE})
         + stream.finish(USAGE)
     )
     assert events[-1]["type"] == "response.incomplete"
