@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -14,6 +15,7 @@ from billing.models import UsageRecord, Wallet
 from billing.pricing import Usage
 from billing.writer import LedgerWriter
 from config.kernel.errors import DomainError, Unavailable
+from config.kernel.ids import uuid7
 from config.kernel.money import NanoUSD, usd
 from tests.factories import make_hold, make_price, make_token, make_user
 from tests.relay.test_leaving import wait_for
@@ -216,6 +218,23 @@ def test_too_many_waiting_holds_are_turned_away(monkeypatch):
     results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
     assert [isinstance(result, int) for result in results] == [True] * 3 + [False] * 5
     assert all(error.status == 503 for error in results[3:])
+
+
+def test_four_thousand_holds_may_wait_and_are_committed_by_five_hundred(monkeypatch):
+    monkeypatch.setattr(writer_module, "HOLD_SECONDS", 60.0)
+    first = make_hold(make_token(make_user(balance="1")), amount="0.0000001")
+    holds = [first, *(replace(first, id=uuid7()) for _ in range(4_096))]
+    lots = []
+
+    def commit_and_note(lot):
+        lots.append(len(lot.holds))
+        return commit(lot)
+
+    monkeypatch.setattr(writer_module, "commit", commit_and_note)
+    results = with_writer(lambda writer: answers(*(writer.place_hold(hold) for hold in holds)))
+    assert isinstance(results.pop(), Unavailable)
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert lots == [512] * 8
 
 
 def test_closing_finishes_what_was_accepted():
