@@ -6,7 +6,7 @@ from typing import Any
 from relay.dialects.base import Conversion
 from relay.dialects.messages.answer import message_of
 from relay.dialects.messages.errors import error_body, error_event
-from relay.dialects.messages.native import MessagesMeter, NativeAnswer, read_answer
+from relay.dialects.messages.native import MessagesMeter, read_answer
 from relay.dialects.messages.parse import parse, parse_count
 from relay.dialects.messages.request import chat_payload
 from relay.dialects.messages.stream import MessageStream
@@ -14,7 +14,6 @@ from relay.dialects.messages.stream import MessageStream
 __all__ = [
     "CONVERSION",
     "MessagesMeter",
-    "NativeAnswer",
     "error_body",
     "error_event",
     "parse",

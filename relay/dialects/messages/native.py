@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from billing.pricing import Usage
 from billing.usage import Reported, count, from_anthropic
 from config.kernel.errors import DomainError
 from relay import sse
+from relay.dialects.base import NativeAnswer
 from relay.dialects.delivered import Delivered, object_of
 from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
@@ -99,14 +100,6 @@ class MessagesMeter:
     def error_event(self, error: DomainError) -> bytes:
         """`event: error`."""
         return error_event(error)
-
-
-class NativeAnswer(NamedTuple):
-    """What a whole answer tells: its `usage` as it came, the generated texts, or the error it holds instead."""
-
-    usage: Any
-    texts: list[str]
-    problem: Mapping[str, Any] | None
 
 
 def read_answer(answer: Mapping[str, Any]) -> NativeAnswer:
