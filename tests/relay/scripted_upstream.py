@@ -91,7 +91,7 @@ class Wire:
             await self.event(chunk(text, **fields))
 
     def said(self, text):
-        self.upstream.said[self.model] += text
+        self.upstream.said.parts[self.model].append(text)
 
     async def usage(self, prompt=9, completion=3, **fields):
         usage = {"prompt_tokens": prompt, "completion_tokens": completion, **fields}
@@ -138,13 +138,23 @@ class Wire:
         raise ConnectionResetError
 
 
+class Said:
+    """All text by model."""
+
+    def __init__(self):
+        self.parts = defaultdict(list)
+
+    def __getitem__(self, model):
+        return "".join(self.parts[model])
+
+
 class ScriptedUpstream:
     """See the module. `base_url` is where it listens."""
 
     def __init__(self):
         self.base_url = ""
         self.asked, self.happened, self.left = Counter(), Counter(), Counter()
-        self.said = defaultdict(str)
+        self.said = Said()
         self.requests = []
 
     async def serve(self, reader, writer):

@@ -30,7 +30,7 @@ def process(transactional_db, tmp_path):
     """Start serving processes on the test database; whatever still runs at the end is killed."""
     started = []
 
-    def start(**variables):
+    def start(application="config.asgi:application", **variables):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
         environment = {
@@ -41,7 +41,7 @@ def process(transactional_db, tmp_path):
             "VAR_DIR": str(tmp_path),
             **variables,
         }
-        command = [sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port)]
+        command = [sys.executable, "-m", "uvicorn", application, "--port", str(port)]
         options = ["--log-level", "warning", "--timeout-graceful-shutdown", "5", "--no-proxy-headers"]
         child = subprocess.Popen([*command, *options], env=environment, cwd=settings.BASE_DIR)
         started.append(child)
