@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from asgiref.sync import sync_to_async
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 
 from billing import writer as writer_module
 from billing.holds import Heartbeat, Settlement
-from billing.lots import commit
+from billing.lots import commit, place_hold
 from billing.models import UsageRecord, Wallet
 from billing.pricing import Usage
 from billing.writer import LedgerWriter
@@ -19,6 +20,7 @@ from config.kernel.ids import uuid7
 from config.kernel.money import NanoUSD, usd
 from tests.factories import make_hold, make_price, make_token, make_user
 from tests.relay.test_leaving import wait_for
+from tokens.services import set_enabled
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
 Status, EndReason, Rule = UsageRecord.Status, UsageRecord.EndReason, UsageRecord.Rule
@@ -171,6 +173,25 @@ def test_a_blocked_database_is_unavailable_soon_and_keeps_no_late_hold(monkeypat
     wait_for(lambda: wallet_of(token) == (usd("1"), 0))
     record = UsageRecord.objects.get(pk=hold.id)
     assert (record.status, record.charge, record.rule) == ("failed", 0, "nothing")
+    assert (record.end_reason, record.http_status) == ("internal_error", 503)
+    assert record.error_code == "billing_unavailable"
+
+
+def test_a_caller_is_let_down_after_two_seconds(monkeypatch):
+    patience = []
+    hold = make_hold(make_token(make_user(balance="1")))
+
+    def lose_patience(seconds, *, timeout=asyncio.timeout):
+        patience.append(seconds)
+        return timeout(0.05)
+
+    async def work(writer):
+        with database_blocked():
+            return (await answers(writer.place_hold(hold)))[0]
+
+    monkeypatch.setattr(asyncio, "timeout", lose_patience)
+    assert isinstance(with_writer(work), Unavailable)
+    assert patience == [2.0]
 
 
 def test_a_settlement_outlasts_a_blocked_database():
@@ -237,6 +258,99 @@ def test_four_thousand_holds_may_wait_and_are_committed_by_five_hundred(monkeypa
     assert lots == [512] * 8
 
 
+def test_an_answered_hold_makes_room_for_the_next(monkeypatch):
+    monkeypatch.setattr(writer_module, "MAX_WAITING_HOLDS", 1)
+    token = make_token(make_user(balance="0.20"))
+    holds = [make_hold(token, amount=amount) for amount in ("0.10", "0.30", "0.10", "0.10")]
+
+    async def work(writer):
+        return [getattr((await answers(writer.place_hold(hold)))[0], "code", "held") for hold in holds]
+
+    assert with_writer(work) == ["held", "insufficient_quota", "held", "insufficient_quota"]
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """How long the writer slept, without its sleeping."""
+    slept, sleep = [], asyncio.sleep
+
+    async def note(seconds):
+        slept.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    return slept
+
+
+def test_only_after_company_does_the_writer_wait_for_more(pauses):
+    token = make_token(make_user(balance="1"))
+    alone, first, second, after, last = (make_hold(token) for _ in range(5))
+
+    async def work(writer):
+        await writer.place_hold(alone)
+        await answers(writer.place_hold(first), writer.place_hold(second))
+        assert pauses == []
+        await writer.place_hold(after)
+        await writer.place_hold(last)
+
+    with_writer(work)
+    assert pauses == [0.002]
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_asked_again_after_growing_pauses(monkeypatch, pauses, error):
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    place_hold(hold)
+    used = []
+
+    def fail_eight_times(lot):
+        connection.ensure_connection()
+        used.append(connection.connection)
+        if len(used) <= 8:
+            raise error("the database is away")
+        return commit(lot)
+
+    monkeypatch.setattr(writer_module, "commit", fail_eight_times)
+    assert with_writer(lambda writer: writer.settle(settlement(hold))) is True
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    assert len(set(map(id, used))) == 9  # a connection that broke is not used again
+    assert wallet_of(token) == (usd("0.96"), 0)
+
+
+def test_a_mistake_of_ours_reaches_every_asker_and_the_writer_goes_on(monkeypatch):
+    token = make_token(make_user(balance="1"))
+    first, second, third = (make_hold(token) for _ in range(3))
+    mistakes = iter([RuntimeError("a mistake")])
+
+    def fail_once(lot):
+        for mistake in mistakes:
+            raise mistake
+        return commit(lot)
+
+    async def work(writer):
+        failed = await answers(writer.place_hold(first), writer.place_hold(second))
+        return [*failed, *await answers(writer.place_hold(third))]
+
+    monkeypatch.setattr(writer_module, "commit", fail_once)
+    *failed, held = with_writer(work)
+    assert [str(error) for error in failed] == ["a mistake"] * 2
+    assert not isinstance(held, Exception)
+    assert wallet_of(token) == (usd("1"), usd("0.10"))
+
+
+def test_the_running_requests_of_a_revoked_key_are_named():
+    good, bad = make_token(make_user(balance="1")), make_token(make_user(balance="1"))
+    holds = [make_hold(token) for token in (good, bad, good)]
+
+    async def work(writer):
+        await answers(*(writer.place_hold(hold) for hold in holds))
+        await sync_to_async(set_enabled)(token=bad, enabled=False)
+        return await writer.heartbeat([Heartbeat(hold.id, Usage(input=1, output=1)) for hold in holds])
+
+    assert with_writer(work) == {holds[1].id}
+
+
 def test_closing_finishes_what_was_accepted():
     token = make_token(make_user(balance="1"))
     hold = make_hold(token)
@@ -246,6 +360,26 @@ def test_closing_finishes_what_was_accepted():
 
     with_writer(work)
     assert UsageRecord.objects.filter(pk=hold.id, status="open").exists()
+
+
+def test_a_closed_writer_leaves_no_thread_and_no_connection(monkeypatch):
+    hold = make_hold(make_token(make_user(balance="1")))
+    used = []
+
+    def commit_and_note(lot):
+        used.append((threading.current_thread(), connections["default"]))
+        return commit(lot)
+
+    async def run():
+        writer = LedgerWriter()
+        await writer.place_hold(hold)
+        await writer.close()
+        ((thread, database),) = used
+        assert not thread.is_alive()
+        assert database.connection is None
+
+    monkeypatch.setattr(writer_module, "commit", commit_and_note)
+    asyncio.run(run())
 
 
 def test_a_closed_writer_takes_no_hold():
