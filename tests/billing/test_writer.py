@@ -257,6 +257,29 @@ def test_four_thousand_holds_may_wait_and_are_committed_by_five_hundred(monkeypa
     assert lots == [512] * 8
 
 
+def test_what_is_asked_while_a_lot_is_committed_is_one_lot(monkeypatch):
+    token = make_token(make_user(balance="1"))
+    holds = [make_hold(token) for _ in range(5)]
+    lots, may_go_on = [], threading.Event()
+
+    def commit_slowly(lot):
+        lots.append(len(lot.holds))
+        may_go_on.wait(timeout=20)
+        return commit(lot)
+
+    async def work(writer):
+        asking = []
+        for hold in holds:
+            asking.append(asyncio.create_task(writer.place_hold(hold)))
+            await asyncio.sleep(0.01)
+        may_go_on.set()
+        await asyncio.gather(*asking)
+
+    monkeypatch.setattr(writer_module, "commit", commit_slowly)
+    with_writer(work)
+    assert lots == [1, 4]
+
+
 def test_an_answered_hold_makes_room_for_the_next(monkeypatch):
     monkeypatch.setattr(writer_module, "MAX_WAITING_HOLDS", 1)
     token = make_token(make_user(balance="0.20"))
