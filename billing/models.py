@@ -17,6 +17,7 @@ from config.kernel.ids import uuid7
 from config.kernel.money import PPM
 
 MAX_RATIO_PPM = 1_000 * PPM
+UNSUCCESSFUL = ("failed", "abandoned")  # the final statuses that are rare: partial indexes name them
 OPTIONAL_PRICES = (
     "cache_read", "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output", "image_input",
 )  # fmt: skip
@@ -350,6 +351,9 @@ class UsageRecord(models.Model):
             models.Index(fields=["user", "-id"], name="usage_by_user"),
             models.Index(fields=["token", "-id"], name="usage_by_token"),
             models.Index(fields=["lease_until"], condition=Q(status="open"), name="usage_open_lease"),
+            models.Index(
+                fields=["user", "status", "-id"], condition=Q(status__in=UNSUCCESSFUL), name="usage_unsuccessful"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(charge__gte=0, hold__gte=F("charge")), name="usage_charge_within_hold"),
@@ -369,8 +373,15 @@ class UsageRecord(models.Model):
         return Usage(**{kind: getattr(self, f"{kind}_tokens") for kind in KINDS})
 
 
+ROLLED_SUMS = ("requests", "succeeded", "input_tokens", "cached_tokens", "output_tokens", "charge")
+STREAMED_SUMS = tuple(f"streamed_{name}" for name in ROLLED_SUMS)
+
+
 class UsageRollup(models.Model):
-    """Usage of one hour by account, key, model, group and channel. Written once an hour has no open request left."""
+    """Usage of one hour by account, key, model, group, channel and the day it counts in for the key's caps.
+
+    Written once an hour has no open request left. `streamed_…` is the part of each sum that was answered as a stream.
+    """
 
     hour = models.DateTimeField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -378,16 +389,26 @@ class UsageRollup(models.Model):
     model = models.CharField(max_length=120)
     group = models.CharField(max_length=40)
     channel_id = models.BigIntegerField(null=True)
+    counted_on = models.DateField(null=True)
     requests = models.BigIntegerField()
     succeeded = models.BigIntegerField()
     input_tokens = models.BigIntegerField()
     cached_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
     charge = models.BigIntegerField()
+    streamed_requests = models.BigIntegerField(default=0)
+    streamed_succeeded = models.BigIntegerField(default=0)
+    streamed_input_tokens = models.BigIntegerField(default=0)
+    streamed_cached_tokens = models.BigIntegerField(default=0)
+    streamed_output_tokens = models.BigIntegerField(default=0)
+    streamed_charge = models.BigIntegerField(default=0)
 
     class Meta:
         indexes = [
-            models.Index(fields=["user", "hour"], name="rollup_by_user"),
+            # All that pages sum is in the index: a user's rows lie side by side there, but one to a page in the table.
+            models.Index(
+                fields=["user", "hour", "token", "model", "group", *ROLLED_SUMS, *STREAMED_SUMS], name="rollup_of_user"
+            ),
             models.Index(fields=["hour"], name="rollup_by_hour"),
         ]
 

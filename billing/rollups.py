@@ -5,13 +5,14 @@ open. `RollupMark` says how far that got; whoever wants totals adds the rows fro
 A row must never be written with a time before the mark.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, Count, DateTimeField, F, Q, Sum, Value
+from django.db.models import Aggregate, BigIntegerField, Count, DateTimeField, F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
-from billing.models import RollupMark, UsageRecord, UsageRollup
+from billing.models import ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
 from billing.pricing import COMPLETION_KINDS, PROMPT_KINDS
 from billing.spans import HOUR, Span, floor_hour
 from config.kernel.ids import first_uuid7_of
@@ -23,20 +24,29 @@ HOURS_PER_RUN = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _sum(*columns: str) -> Sum:
-    return Sum(sum((Coalesce(F(c), 0, output_field=BigIntegerField()) for c in columns), Value(0)))
+def _sum(columns: Iterable[str], where: Q | None) -> Sum:
+    total = sum((Coalesce(F(c), 0, output_field=BigIntegerField()) for c in columns), Value(0))
+    return Sum(total, filter=where, default=0)
 
 
-ROW_SUMS = {
-    "sum_requests": Count("id"),
-    "sum_succeeded": Count("id", filter=Q(status=UsageRecord.Status.SETTLED)),
-    "sum_input_tokens": _sum(*(f"{kind}_tokens" for kind in PROMPT_KINDS)),
-    "sum_cached_tokens": _sum("cache_read_tokens"),
-    "sum_output_tokens": _sum(*(f"{kind}_tokens" for kind in COMPLETION_KINDS)),
-    "sum_charge": Sum("charge"),
-}
-KEYS = ("user_id", "token_id", "model", "group", "channel_id")
-COLUMNS = (*KEYS, "hour", *(name.removeprefix("sum_") for name in ROW_SUMS))
+def _sums(where: Q | None = None) -> tuple[Aggregate, ...]:
+    """What the rows that meet a condition add up to, in the order of ROLLED_SUMS."""
+    settled = Q(status=UsageRecord.Status.SETTLED)
+    return (
+        Count("id", filter=where),
+        Count("id", filter=settled & where if where else settled),
+        _sum((f"{kind}_tokens" for kind in PROMPT_KINDS), where),
+        _sum(("cache_read_tokens",), where),
+        _sum((f"{kind}_tokens" for kind in COMPLETION_KINDS), where),
+        Sum("charge", filter=where, default=0),
+    )
+
+
+ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(ROLLED_SUMS, _sums(), strict=True)}
+_STREAMED = zip(STREAMED_SUMS, _sums(Q(is_stream=True)), strict=True)
+ALL_SUMS = ROW_SUMS | {f"sum_{name}": expression for name, expression in _STREAMED}
+KEYS = ("user_id", "token_id", "model", "group", "channel_id", "counted_on")
+COLUMNS = (*KEYS, "hour", *ROLLED_SUMS, *STREAMED_SUMS)
 
 
 def created_in(span: Span) -> Q:
@@ -95,9 +105,25 @@ def _advance(mark: datetime | None, until: datetime) -> bool:
 
 def _insert_sums(hour: datetime) -> None:
     rows = UsageRecord.objects.filter(created_in(Span(hour, hour + HOUR))).order_by()
-    sums = rows.annotate(hour=Value(hour, output_field=DateTimeField())).values(*KEYS, "hour").annotate(**ROW_SUMS)
+    sums = rows.annotate(hour=Value(hour, output_field=DateTimeField())).values(*KEYS, "hour").annotate(**ALL_SUMS)
     select, parameters = sums.query.sql_with_params()
     quote = connection.ops.quote_name
     columns = ", ".join(quote(name) for name in COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {quote(UsageRollup._meta.db_table)} ({columns}) {select}", parameters)
+
+
+def roll_up_again(hour: datetime) -> None:
+    """Replace the roll-ups of a finished hour by the sums of its rows."""
+    with transaction.atomic():
+        UsageRollup.objects.filter(hour__gte=hour, hour__lt=hour + HOUR).delete()
+        _insert_sums(hour)
+
+
+def rolled_span() -> Span:
+    """From the first hour that may have a row or a roll-up to the mark; empty when nothing is rolled up."""
+    mark = rolled_until()
+    if mark is None:
+        return Span(EPOCH, EPOCH)
+    starts = _next_hour(None), UsageRollup.objects.order_by("hour").values_list("hour", flat=True).first()
+    return Span(min((floor_hour(start) for start in starts if start), default=mark), mark)

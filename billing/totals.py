@@ -6,7 +6,7 @@ one is as right as a newer one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import reduce
 from operator import or_
@@ -17,7 +17,7 @@ from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate, TruncHour
 
-from billing.models import UsageRecord, UsageRollup
+from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
 from billing.rollups import ROW_SUMS, created_in
 from billing.spans import Span, Split, split
 from config.kernel.money import PPM, NanoUSD
@@ -59,7 +59,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose requests, and which of them. What the roll-ups do not hold (from `status` on) makes the rows be read."""
+    """Whose requests, and which of them."""
 
     user_id: int
     token_id: int | None = None
@@ -71,19 +71,24 @@ class Scope:
 
     @property
     def needs_rows(self) -> bool:
-        """Whether the roll-ups cannot answer."""
-        return bool(self.status) or self.is_stream is not None or self.record_id is not None
+        """Whether the roll-ups cannot answer: of statuses they know success, and nothing else is frequent."""
+        return self.status not in ("", UsageRecord.Status.SETTLED) or self.record_id is not None
 
     @property
     def rolled(self) -> Q:
-        """The condition on roll-ups and rows alike."""
+        """The condition on roll-ups."""
+        kinds = {None: Q(), True: Q(streamed_requests__gt=0), False: Q(requests__gt=F("streamed_requests"))}
+        return self._everywhere & kinds[self.is_stream]
+
+    @property
+    def _everywhere(self) -> Q:
         narrowed = {"token_id": self.token_id, "model": self.model, "group": self.group}
         return Q(user_id=self.user_id, **{name: value for name, value in narrowed.items() if value})
 
     @property
     def rows(self) -> Q:
         """The condition on rows."""
-        where = self.rolled
+        where = self._everywhere
         if self.status:
             where &= Q(status=self.status)
         if self.is_stream is not None:
@@ -127,26 +132,41 @@ def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> di
     for row in _union(_arms(scope, scope.split(span, mark), keys)):
         key, sums = row[: len(keys)], Totals(*(int(value or 0) for value in row[len(keys) :]))
         found[key] = found[key] + sums if key in found else sums
-    return found
+    return {key: sums for key, sums in found.items() if sums.requests}
 
 
-_ROLLED_SUMS = {name: Sum(name.removeprefix("sum_")) for name in ROW_SUMS} | {
-    "sum_running": Value(0, output_field=BigIntegerField())
-}
-_ROW_SUMS = ROW_SUMS | {"sum_running": Count("id", filter=Q(status=UsageRecord.Status.OPEN))}
+_RUNNING = Count("id", filter=Q(status=UsageRecord.Status.OPEN))
+_ROW_SUMS = ROW_SUMS | {"sum_running": _RUNNING}
+_LESS_ROWS = {name: Value(0) - expression for name, expression in _ROW_SUMS.items()}
 
 _Rows = QuerySet[Any, tuple[Any, ...]]
 
 
+def _rolled_sums(scope: Scope) -> dict[str, Any]:
+    sums = {f"sum_{name}": Sum(_part_of(name, scope.is_stream)) for name in ROLLED_SUMS}
+    return sums | {"sum_running": Value(0, output_field=BigIntegerField())}
+
+
+def _part_of(name: str, is_stream: bool | None) -> Combinable:
+    if is_stream is None:
+        return F(name)
+    return F(f"streamed_{name}") if is_stream else F(name) - F(f"streamed_{name}")
+
+
 def _arms(scope: Scope, parts: Split, keys: Sequence[Key]) -> list[_Rows]:
-    arms = [
-        _grouped(UsageRecord.objects.filter(scope.rows, created_in(edge)), [k.row for k in keys], _ROW_SUMS)
-        for edge in parts.edges
-    ]
+    row_keys = [key.row for key in keys]
+    arms = [_grouped(_made(scope, edge), row_keys, _ROW_SUMS) for edge in parts.edges]
     if not parts.hours.is_empty:
         rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(parts.hours))
-        arms.append(_grouped(rolled, [key.rolled for key in keys], _ROLLED_SUMS))
+        arms.append(_grouped(rolled, [key.rolled for key in keys], _rolled_sums(scope)))
+        if scope.status:  # successes: all of an hour less its few failures, which have an index of their own
+            others = _made(replace(scope, status=""), parts.hours).filter(status__in=UNSUCCESSFUL)
+            arms.append(_grouped(others, row_keys, _LESS_ROWS))
     return arms
+
+
+def _made(scope: Scope, span: Span) -> QuerySet[UsageRecord]:
+    return UsageRecord.objects.filter(scope.rows, created_in(span))
 
 
 def _grouped(rows: QuerySet[Any], keys: Iterable[Combinable], sums: dict[str, Any]) -> _Rows:
@@ -161,7 +181,8 @@ def _union(arms: list[_Rows]) -> Iterable[tuple[Any, ...]]:
 
 
 def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> list[NanoUSD]:
-    """What each of several, perhaps overlapping, spans cost, in two statements."""
+    """What each of several, perhaps overlapping, spans cost, in two statements; not by status or stream."""
+    assert (scope.status, scope.is_stream, scope.record_id) == ("", None, None)
     parts = [scope.split(span, mark) for span in spans]
     rolled = _rolled_charges(scope, [part.hours for part in parts])
     rows = _row_charges(scope, [part.edges for part in parts])

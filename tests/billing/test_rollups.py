@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
+from itertools import product
 from threading import Barrier
 from zoneinfo import ZoneInfo
 
@@ -212,7 +213,12 @@ moments = st.integers(0, 72 * 60 * 60 - 1).map(lambda seconds: NOW - timedelta(s
 counts = st.one_of(st.none(), st.integers(0, 5_000))
 usages = st.builds(Usage, input=counts, cache_read=counts, cache_write=counts, output=counts, reasoning=counts)
 calls = st.tuples(
-    moments, usages, st.sampled_from(["settled", "failed", "abandoned", "open"]), st.integers(0, 1), st.integers(0, 1)
+    moments,
+    usages,
+    st.sampled_from(["settled", "failed", "abandoned", "open"]),
+    st.integers(0, 1),
+    st.integers(0, 1),
+    st.booleans(),
 )
 
 
@@ -225,8 +231,8 @@ class AnyUsage(TestCase):
         owner = make_user()
         tokens = [make_token(owner, name=name) for name in ("a", "b")]
         rows = [
-            make_record(tokens[which], at=at, usage=usage, status=status, model=("m0", "m1")[model])
-            for at, usage, status, which, model in made
+            make_record(tokens[which], at=at, usage=usage, status=status, model=("m0", "m1")[model], is_stream=stream)
+            for at, usage, status, which, model, stream in made
         ]
         span = Span(min(one_end, other_end), max(one_end, other_end))
         inside = [row for row in rows if span.start <= row.created_at < span.end]
@@ -241,5 +247,7 @@ class AnyUsage(TestCase):
                 assert sum(totals_by(scope, span, key, mark=mark).values(), Totals()) == wanted
             second = [row for row in inside if row.model == "m1" and row.token == tokens[1]]
             assert totals(Scope(owner.pk, token_id=tokens[1].pk, model="m1"), span, mark=mark) == totals_of(second)
-            failed = [row for row in inside if row.status == "failed"]
-            assert totals(Scope(owner.pk, status="failed"), span, mark=mark) == totals_of(failed)
+            for status, stream in product(("", "settled", "failed", "abandoned", "open"), (None, True, False)):
+                some = [row for row in inside if row.status == (status or row.status)]
+                some = [row for row in some if row.is_stream is (row.is_stream if stream is None else stream)]
+                assert totals(Scope(owner.pk, status=status, is_stream=stream), span, mark=mark) == totals_of(some)

@@ -1,4 +1,4 @@
-"""`manage.py ledger_check [--repair]`: prove that every cent is accounted for."""
+"""`manage.py ledger_check [--full] [--repair]`: prove that every cent is accounted for."""
 
 import sys
 from typing import Any
@@ -16,10 +16,14 @@ class Command(BaseCommand):
             "--repair", action="store_true", help="Explain differences by new entries, then check again."
         )
 
+        parser.add_argument(
+            "--full", action="store_true", help="Compare every roll-up with its rows and recompute every charge."
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["repair"]:
             proof.repair_books()
-        violations = proof.check_books()
+        violations = proof.check_books(full=options["full"])
         for violation in violations:
             self.stderr.write(str(violation))
         if violations:
