@@ -97,6 +97,9 @@ class Exchange:
         self._route = self._find_route()
         self._attempts = Attempts(self._route)
         self._hold = self._quote()
+        request = asyncio.current_task()
+        assert request is not None
+        request.add_done_callback(self._end)
         try:
             await asyncio.shield(self._runtime.keep(self._place_hold()))
         except asyncio.CancelledError:
@@ -147,6 +150,15 @@ class Exchange:
             self._start_settlement(self._account_stream(reason, http_status=status))
         if self._opened is not None:
             self._opened.close()
+
+    def _end(self, request: "asyncio.Task[Any]") -> None:
+        """The request is over, whatever became of it: what nobody has settled is settled here or else by the sweep."""
+        try:
+            if self._settlement is None:
+                self.abandon(EndReason.INTERNAL_ERROR)
+        finally:
+            if not self._is_reading_on:
+                self._runtime.active.pop(self.id, None)
 
     def interrupt(self, error: DomainError, reason: EndReason) -> None:
         """End this exchange: the caller is told why, by an error event where a stream has begun."""
