@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from errno import EACCES, EADDRINUSE
 from pathlib import Path
 
+from django.conf import settings
+
 LOCK_NAME = "serve.lock"
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"
@@ -42,9 +44,21 @@ def listen(host: str, port: int) -> socket.socket:
         raise CannotServe("A port is a number from 1 to 65535.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotServe(_why_not(host, port, error)) from None
+    _forget_the_vanished(listener)
+    return listener
+
+
+def _forget_the_vanished(listener: socket.socket) -> None:
+    """Break connections, of all that are accepted here, whose other end acknowledges nothing any more.
+
+    A host that loses its power or its network closes nothing, and a stream to it would go on until it ends.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        milliseconds = int(settings.RELAY_SLOW_READER_SECONDS * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

@@ -1,7 +1,7 @@
 """A TCP proxy that does to a connection what networks do: delay it, cut it at a byte, reset it, swallow it, starve it.
 
-Faults are settings of the proxy and hold for the connections opened after they are set; `cuts`, `resets` and the like
-count the connections that met them.
+Faults are settings of the proxy and hold from the next piece of every connection; `met` counts the connections that
+met them, or for delays the pieces.
 """
 
 import asyncio
