@@ -44,7 +44,7 @@ def dollars(*amounts):
 def test_a_hold_is_set_aside_and_a_settlement_takes_the_charge():
     token = make_token(make_user(balance="1"))
     hold = make_hold(token)
-    place_hold(hold)
+    assert place_hold(hold) == usd("0.10")
     assert figures(token) == dollars("1", "0.10", "0", "0.10")
     assert settle(settlement(hold))
     assert figures(token) == dollars("0.96", "0", "0.04", "0")

@@ -192,6 +192,21 @@ def test_a_wallet_or_key_that_is_not_there_is_a_refusal():
     assert ask([0], wallet=WalletState(1, True), token=None) == ["invalid_api_key"]
 
 
+@pytest.mark.parametrize(
+    ("available", "words"),
+    [
+        (None, "can cost up to $0.1 and your balance has $0 left"),
+        (usd("0.04"), "can cost up to $0.05 and your balance has $0.04 left"),
+    ],
+)
+def test_a_refusal_says_what_a_call_can_cost_and_what_is_left(available, words):
+    row = make_token(make_user())
+    hold = replace(make_hold(row), amount=usd("0.10"), least=usd("0.05"))
+    wallets = {} if available is None else {row.user_id: WalletState(available, True)}
+    (refusal,) = admit([hold], wallets=wallets, tokens={row.pk: token_state()}, now=NOW)
+    assert words in refusal.message
+
+
 def token_state(*, left=None, expires_at=None):
     free = Spending(day=None, day_spent=0, month_spent=0, daily_cap=None, monthly_cap=None)
     return TokenState(is_deleted=False, is_enabled=True, expires_at=expires_at, left=left, spending=free)
