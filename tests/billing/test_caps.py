@@ -1,5 +1,6 @@
 """Daily and monthly caps: the hold decides, in the database, by the UTC day of the request."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -63,6 +64,14 @@ def test_a_cap_is_reached_to_the_cent_and_says_when_it_resets(cap, resets):
 
 def test_of_two_caps_the_one_that_resets_later_is_named():
     assert "monthly" in refused(capped(daily_cap="0.05", monthly_cap="0.05"))
+
+
+@pytest.mark.parametrize("caps", [("0.50", "0.30"), ("0.30", "0.50")])
+def test_a_hold_that_may_be_lower_takes_what_the_tighter_cap_leaves(caps):
+    token = capped(daily_cap=caps[0], monthly_cap=caps[1])
+    hold_at(token)
+    assert place_hold(replace(make_hold(token, created_at=NOON, amount="1"), least=NanoUSD(1))) == usd("0.20")
+    refused(token, amount="0.01")
 
 
 def test_a_settlement_gives_back_what_was_not_charged():
