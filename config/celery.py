@@ -73,6 +73,16 @@ app.conf.update(
             "options": {"queue": "money", "expires": 9},
         },
         "roll up finished hours": {"task": "billing.roll_up_usage", "schedule": 60.0, "options": {"expires": 59}},
+        "try refused keys of channels again": {
+            "task": "relay.recover_keys",
+            "schedule": 30.0,
+            "options": {"expires": 29},
+        },
+        "tell staff of refused keys": {
+            "task": "relay.tell_staff",
+            "schedule": 30.0,
+            "options": {"queue": "mail", "expires": 29},
+        },
         "prove the books": {
             "task": "billing.check_books",
             "schedule": 3600.0,

@@ -156,7 +156,7 @@ def _create_sandbox_channel(base_url: str) -> None:
         name=SANDBOX_NAME,
         provider=SANDBOX,
         base_url=base_url,
-        secret=SANDBOX_SECRET,
+        secrets=[SANDBOX_SECRET],
         models=list(BEHAVIOURS),
         groups=Group.objects.filter(is_auto=False),
         is_sandbox=True,

@@ -232,6 +232,8 @@ EGRESS_LOOKUP = "config.egress.names.system_lookup"
 RELAY_MAX_BODY_BYTES = env.int("RELAY_MAX_BODY_BYTES", default=32 * 1024 * 1024)
 RELAY_CONNECT_TIMEOUT = env.float("RELAY_CONNECT_TIMEOUT", default=5)
 RELAY_FIRST_BYTE_TIMEOUT = env.float("RELAY_FIRST_BYTE_TIMEOUT", default=120)
+RELAY_FAILOVER_SECONDS = env.float("RELAY_FAILOVER_SECONDS", default=150)  # after that no other channel is tried
+RELAY_CHEAPEST_FIRST = env.bool("RELAY_CHEAPEST_FIRST", default=False)  # of equal priority, by what channels cost you
 RELAY_IDLE_TIMEOUT = env.float("RELAY_IDLE_TIMEOUT", default=60)
 RELAY_TOTAL_TIMEOUT = env.float("RELAY_TOTAL_TIMEOUT", default=1800)
 RELAY_ERROR_PROFILE = env.str("RELAY_ERROR_PROFILE", default="standard")  # or "classic": 500 for every upstream failure

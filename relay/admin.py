@@ -1,14 +1,17 @@
 """Channels: what they serve, whether they work, and keys that go in and never come out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
@@ -18,24 +21,24 @@ from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
-from accounts.staff import StaffAdmin
+from accounts.staff import StaffAdmin, short_time
 from billing.dollars import price_field
 from billing.models import PriceField
 from config.kernel.errors import InvalidInput
 from relay.base_url import clean_base_url
-from relay.models import Channel, ChannelModel
+from relay.channel_keys import checked_secret, sealed_for
+from relay.endpoints import Endpoint
+from relay.models import Channel, ChannelKey, ChannelModel
+from relay.overrides import check_body_overrides, check_header_overrides
 from relay.providers import PROVIDERS, label_of
 from relay.services import (
     KEY_AGAIN,
     ChannelTest,
-    checked_secret,
     demand_permitted,
     needs_key_again,
     probe_channel,
-    set_secret,
     set_status,
 )
 from tokens.models import Group
@@ -44,7 +47,7 @@ PASSED, FAILED, UNTESTED = _("Passed"), _("Failed"), _("Not tested")
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """`secret` is write-only: the page never holds the stored key, not even sealed."""
+    """What a channel is and how it is routed to; its keys and models are inlines."""
 
     provider = forms.ChoiceField(label=_("Provider"), widget=UnfoldAdminSelectWidget)
     base_url = forms.CharField(
@@ -54,15 +57,6 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Up to and with /v1. Empty: the provider's own."),
     )
-    secret = forms.CharField(
-        label=_("Key"), required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
-    )
-    remove_secret = forms.BooleanField(
-        label=_("Remove the key"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text=_("For an upstream that asks for none."),
-    )
     groups = forms.ModelMultipleChoiceField(
         label=_("Groups"),
         queryset=Group.objects.filter(is_auto=False),
@@ -70,24 +64,49 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("The automatic group finds its channels through these."),
     )
 
+    speaks = forms.MultipleChoiceField(
+        label=_("Endpoints"),
+        required=False,
+        choices=[(endpoint.value, endpoint.path) for endpoint in Endpoint],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("None chosen: those the provider is known to have."),
+    )
+
     class Meta:
         model = Channel
-        fields = ("name", "provider", "base_url", "groups", "priority", "weight", "status", "is_sandbox")
+        fields = (
+            "name",
+            "provider",
+            "base_url",
+            "api_version",
+            "groups",
+            "priority",
+            "weight",
+            "speaks",
+            "is_sandbox",
+            "max_concurrent",
+            "requests_per_minute",
+            "on_disconnect",
+            "body_overrides",
+            "header_overrides",
+            "status",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         codes = dict.fromkeys([*PROVIDERS, *filter(None, [self.instance.provider])])
         self.fields["provider"].choices = [(code, label_of(code)) for code in codes]  # type: ignore[attr-defined]
-        has_secret = self.instance.secret_sealed is not None
-        self.fields["secret"].help_text = (
-            _("A key is stored. Leave empty to keep it.") if has_secret else _("No key is stored.")
-        )
+        _offer_statuses(self)
 
-    def clean_secret(self) -> str:
-        try:
-            return checked_secret(self.cleaned_data["secret"])
-        except InvalidInput as error:
-            raise ValidationError(error.message) from None
+    def clean_body_overrides(self) -> dict[str, Any]:
+        overrides = self.cleaned_data["body_overrides"] or {}
+        _complain(check_body_overrides, overrides)
+        return dict(overrides)
+
+    def clean_header_overrides(self) -> dict[str, str]:
+        overrides = self.cleaned_data["header_overrides"] or {}
+        _complain(check_header_overrides, overrides)
+        return dict(overrides)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -103,14 +122,75 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         except InvalidInput as error:
             self.add_error("base_url", error.message)
         values["base_url"] = url
-        gives_key = values.get("secret") or values.get("remove_secret")
-        if self.instance.pk and not gives_key and needs_key_again(self.stored(), url):
-            self.add_error("secret", KEY_AGAIN)
         return values
 
-    def stored(self) -> Channel:
-        """The row as it is in the database; by now the form may have changed its own instance."""
-        return Channel.objects.get(pk=self.instance.pk)
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """`secret` is write-only: the page never holds the stored key, not even sealed."""
+
+    secret = forms.CharField(
+        label=_("Key"), required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    )
+
+    class Meta:
+        model = ChannelKey
+        fields = ("label", "weight", "status")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_statuses(self)
+        if self.instance.pk:
+            self.fields["secret"].widget.attrs["placeholder"] = _("Stored; leave empty to keep it")
+
+    def has_changed(self) -> bool:
+        return bool({"secret", "label"} & set(self.changed_data)) if self.instance.pk is None else super().has_changed()
+
+    def clean_secret(self) -> str:
+        secret = str(_complain(checked_secret, self.cleaned_data["secret"]))
+        if not secret and self.instance.pk is None:
+            raise ValidationError(_("Enter the key."))
+        return secret
+
+    def save(self, commit: bool = True) -> ChannelKey:
+        key: ChannelKey = self.instance
+        if secret := self.cleaned_data["secret"]:
+            key.sealed = sealed_for(key.channel, secret)
+        if "status" in self.changed_data:
+            key.status_reason = ""
+            key.status_at = None if key.status == ChannelKey.Status.ENABLED else timezone.now()
+        return super().save(commit)
+
+
+class KeyFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Stored keys are never sent to another host: who changes the host has to know each."""
+
+    def clean(self) -> None:
+        super().clean()
+        stored = Channel.objects.filter(pk=self.instance.pk).first()
+        if stored is None or not needs_key_again(stored, self.instance.base_url):
+            return
+        for form in self.initial_forms:
+            if not form.cleaned_data.get("secret") and not form.cleaned_data.get("DELETE"):
+                form.add_error("secret", KEY_AGAIN)
+
+
+class ChannelKeyInline(TabularInline):
+    model = ChannelKey
+    form = KeyForm
+    formset = KeyFormSet
+    extra = 0
+    fields = ("label", "secret", "weight", "status", "why")
+    readonly_fields = ("why",)
+    verbose_name_plural = _("Keys; none for an upstream that asks for none")
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 1 if obj is None else 0
+
+    @admin.display(description=_("reason"))
+    def why(self, key: ChannelKey) -> str:
+        if key.status == ChannelKey.Status.ENABLED or key.status_at is None:
+            return "–"
+        return f"{short_time(key.status_at)} {key.status_reason}".strip()
 
 
 class ChannelModelInline(TabularInline):
@@ -127,28 +207,43 @@ class ChannelModelInline(TabularInline):
 @admin.register(Channel)
 class ChannelAdmin(StaffAdmin):
     form = ChannelForm
-    inlines = (ChannelModelInline,)
-    list_display = ("name", "provider_label", "base_url", "models_served", "priority", "weight", "state", "last_test")
+    inlines = (ChannelKeyInline, ChannelModelInline)
+    list_display = (
+        "name",
+        "provider_label",
+        "base_url",
+        "models_served",
+        "key_count",
+        "priority",
+        "weight",
+        "state",
+        "last_test",
+    )
     list_filter = ("status", "provider", "groups")
     search_fields = ("name", "base_url", "channel_models__model")
     actions = ("test", "enable", "disable")
     change_form_outer_before_template = "admin/relay/channel/test_panel.html"
     fieldsets = (
-        (None, {"fields": ("name", "provider", "base_url", "secret", "remove_secret", "status")}),
-        (_("Routing"), {"fields": ("groups", "priority", "weight", "is_sandbox")}),
+        (None, {"fields": ("name", "provider", "base_url", "api_version", "status")}),
+        (_("Routing"), {"fields": ("groups", ("priority", "weight"), "speaks", "is_sandbox")}),
+        (_("Limits"), {"fields": (("max_concurrent", "requests_per_minute"), "on_disconnect")}),
+        (_("Overrides"), {"fields": ("body_overrides", "header_overrides"), "classes": ("collapse",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
-        return super().get_queryset(request).annotate(model_count=Count("channel_models"))
+        usable = Count("keys", distinct=True, filter=Q(keys__status=ChannelKey.Status.ENABLED))
+        counts = {"model_count": Count("channel_models", distinct=True), "keys_all": Count("keys", distinct=True)}
+        return super().get_queryset(request).annotate(**counts, keys_usable=usable)
 
     def get_urls(self) -> list[URLPattern]:
         test = path("<int:pk>/test/", self.admin_site.admin_view(self.test_view), name="relay_channel_test")
-        return [test, *super().get_urls()]
+        enable = path("<int:pk>/enable/", self.admin_site.admin_view(self.enable_view), name="relay_channel_enable")
+        return [test, enable, *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if form.cleaned_data["secret"] or form.cleaned_data["remove_secret"]:
-            set_secret(channel=obj, secret=form.cleaned_data["secret"])
+        if change and "status" in form.changed_data:
+            set_status(channels=[obj], status=Channel.Status(obj.status))
 
     @admin.display(description=_("provider"), ordering="provider")
     def provider_label(self, channel: Channel) -> str:
@@ -158,10 +253,19 @@ class ChannelAdmin(StaffAdmin):
     def models_served(self, channel: Channel) -> int:
         return int(getattr(channel, "model_count", 0))
 
+    @admin.display(description=_("keys"))
+    def key_count(self, channel: Channel) -> str:
+        usable, every = getattr(channel, "keys_usable", 0), getattr(channel, "keys_all", 0)
+        return f"{usable} / {every}" if every else "–"
+
     @display(
         description=_("status"),
         ordering="status",
-        label={Channel.Status.ENABLED.label: "success", Channel.Status.DISABLED.label: "danger"},
+        label={
+            Channel.Status.ENABLED.label: "success",
+            Channel.Status.DISABLED.label: "danger",
+            Channel.Status.AUTO_DISABLED.label: "warning",
+        },
     )
     def state(self, channel: Channel) -> Any:
         return Channel.Status(channel.status).label
@@ -180,6 +284,14 @@ class ChannelAdmin(StaffAdmin):
         self._say_outcome(request, channel, probe_channel(channel=channel, model=request.POST.get("model") or None))
         return redirect("admin:relay_channel_change", pk)
 
+    def enable_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button of a channel that was disabled automatically."""
+        if request.method != "POST" or not self.has_change_permission(request):
+            raise PermissionDenied
+        get_object_or_404(Channel, pk=pk)
+        self._switch(request, Channel.objects.filter(pk=pk), Channel.Status.ENABLED)
+        return redirect("admin:relay_channel_change", pk)
+
     @admin.action(description=_("Test"), permissions=["change"])
     def test(self, request: HttpRequest, queryset: QuerySet[Channel]) -> None:
         for channel in queryset:
@@ -194,7 +306,8 @@ class ChannelAdmin(StaffAdmin):
         self._switch(request, queryset, Channel.Status.DISABLED)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Channel], status: Channel.Status) -> None:
-        channels = list(queryset.exclude(status=status))
+        refused = Q(keys__status=ChannelKey.Status.AUTO_DISABLED) if status == Channel.Status.ENABLED else Q(pk=None)
+        channels = list(queryset.filter(~Q(status=status) | refused).distinct())
         set_status(channels=channels, status=status)
         for channel in channels:
             self.log_change(request, channel, f"Status: {status.value}.")
@@ -215,3 +328,18 @@ class ChannelAdmin(StaffAdmin):
             "error": outcome.error,
         }
         self.message_user(request, words % facts, messages.SUCCESS if outcome.ok else messages.ERROR)
+
+
+def _offer_statuses(form: Any) -> None:
+    """Staff enable and disable; that something was disabled automatically is shown, not chosen."""
+    shown = {Channel.Status.ENABLED.value, Channel.Status.DISABLED.value, form.instance.status}
+    field: Any = form.fields["status"]
+    field.choices = [choice for choice in Channel.Status.choices if choice[0] in shown]
+
+
+def _complain(check: Callable[[Any], Any], value: Any) -> Any:
+    """What the check makes of the value; its complaint goes to the form."""
+    try:
+        return check(value)
+    except InvalidInput as error:
+        raise ValidationError(error.message) from None

@@ -1,6 +1,7 @@
 """Errors in OpenAI's shape, and the upstream's words made safe to repeat."""
 
 import re
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -27,6 +28,7 @@ _SECRETS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 MAX_UPSTREAM_MESSAGE = 500
+_STRETCH = 6
 
 
 class InternalError(DomainError):
@@ -61,3 +63,14 @@ def sanitised(message: Any, *, fallback: str) -> str:
     if not isinstance(message, str) or not message.strip():
         return fallback
     return _SECRETS.sub("[…]", message.strip())[:MAX_UPSTREAM_MESSAGE]
+
+
+def without_key(text: str, secret: str) -> str:
+    """Blot out each stretch of the text that is a stretch of the key: upstreams like to quote its head or tail."""
+    stretches = {secret[start : start + _STRETCH] for start in range(len(secret) - _STRETCH + 1)}
+    hidden = bytearray(len(text))
+    for start in range(len(text) - _STRETCH + 1):
+        if text[start : start + _STRETCH] in stretches:
+            hidden[start : start + _STRETCH] = b"\x01" * _STRETCH
+    runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
+    return "".join("[…]" if is_key else "".join(letter for letter, _ in run) for is_key, run in runs)

@@ -95,7 +95,7 @@ class Exchange:
     async def begin(self) -> None:
         """Route, quote and hold. Raises a DomainError and leaves nothing behind, or registers the running exchange."""
         self._route = self._find_route()
-        self._attempts = Attempts(self._route)
+        self._attempts = Attempts(self._route, keeper=self._runtime, id=str(self.id))
         self._hold = self._quote()
         request = asyncio.current_task()
         assert request is not None
@@ -408,7 +408,9 @@ class Exchange:
     async def _finish(self, settlement: Settlement) -> bool:
         """Settle and leave the gate at once, so that the caller's next request finds both done."""
         used = settlement.usage.prompt_total + settlement.usage.completion_total
-        is_settled, _ = await asyncio.gather(self._runtime.writer.settle(settlement), self._gate.leave(used))
+        is_settled, *_ = await asyncio.gather(
+            self._runtime.writer.settle(settlement), self._gate.leave(used), self._attempts.leave()
+        )
         return is_settled
 
     def _elapsed_ms(self) -> int:

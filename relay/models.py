@@ -1,6 +1,6 @@
 """Channels: the upstream accounts that requests are relayed to."""
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import PriceField
 from billing.pricing import Prices
 from config.kernel.ids import opaque_id
+from relay.endpoints import Endpoint
+from relay.providers import CUSTOM, PROVIDERS
 from tokens.models import Group
 
 
@@ -17,22 +19,83 @@ def new_channel_key() -> str:
     return opaque_id("chn")
 
 
-class Channel(models.Model):
-    """One upstream account: base URL, sealed secret, the models it serves and the groups it serves them in."""
+class Switchable(models.Model):
+    """Something that staff switch on and off, and that an upstream's refusal switches off."""
 
     class Status(models.TextChoices):
         ENABLED = "enabled", _("Enabled")
         DISABLED = "disabled", _("Disabled")
+        AUTO_DISABLED = "auto_disabled", _("Disabled automatically")
+
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.ENABLED)
+    status_reason = models.CharField(_("reason"), max_length=200, blank=True, editable=False)
+    status_at = models.DateTimeField(_("since"), null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def switch(self, status: Status, reason: str = "") -> None:
+        """Set and save the status; its reason and moment only say why something was disabled."""
+        is_on = status == self.Status.ENABLED
+        self.status, self.status_reason = status, "" if is_on else reason[:200]
+        self.status_at = None if is_on else timezone.now()
+        self.save(update_fields=["status", "status_reason", "status_at"])
+
+
+class Channel(Switchable):
+    """One upstream account: base URL, sealed secret, the models it serves and the groups it serves them in."""
+
+    class OnDisconnect(models.TextChoices):
+        CANCEL = "cancel", _("Cancel the request")
+        DRAIN = "drain", _("Read the answer to its end")
 
     public_id = models.CharField(max_length=40, unique=True, default=new_channel_key, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     provider = models.CharField(_("provider"), max_length=40)
     base_url = models.CharField(_("base URL"), max_length=300, help_text=_("Up to and with /v1."))
-    secret_sealed = models.BinaryField(null=True, editable=False)
+    api_version = models.CharField(
+        _("API version"),
+        max_length=40,
+        blank=True,
+        validators=[RegexValidator(r"^[\w.-]*\Z")],
+        help_text=_("Only where deployments are part of the address, as with Azure. Empty: the provider's."),
+    )
+    speaks = models.JSONField(
+        _("endpoints"), default=list, blank=True, help_text=_("None chosen: those the provider is known to have.")
+    )
+    body_overrides = models.JSONField(
+        _("parameter overrides"),
+        default=dict,
+        blank=True,
+        help_text=_("A JSON object merged into each request; null takes a field away."),
+    )
+    header_overrides = models.JSONField(
+        _("header overrides"), default=dict, blank=True, help_text=_("A JSON object of headers to add.")
+    )
     groups = models.ManyToManyField(Group, verbose_name=_("groups"), related_name="channels")
     priority = models.IntegerField(_("priority"), default=0, help_text=_("Higher is tried first."))
     weight = models.PositiveIntegerField(_("weight"), default=1, validators=[MinValueValidator(1)])
-    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.ENABLED)
+    max_concurrent = models.PositiveIntegerField(
+        _("requests at once"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Beyond it other channels are taken. Empty: no limit."),
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Beyond it other channels are taken. Empty: no limit."),
+    )
+    on_disconnect = models.CharField(
+        _("when a caller leaves"),
+        max_length=10,
+        choices=OnDisconnect.choices,
+        default=OnDisconnect.CANCEL,
+        help_text=_("Read to the end where the upstream charges for whole answers anyway."),
+    )
     is_sandbox = models.BooleanField(_("sandbox"), default=False, help_text=_("Made-up answers, for trials."))
     tested_at = models.DateTimeField(_("last test"), null=True, blank=True, editable=False)
     test_ok = models.BooleanField(_("last test passed"), null=True, editable=False)
@@ -47,6 +110,33 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        """Which endpoints it has: those chosen for it, else its provider's."""
+        chosen = frozenset(Endpoint(code) for code in self.speaks if code in set(Endpoint))
+        return chosen or PROVIDERS.get(self.provider, PROVIDERS[CUSTOM]).speaks
+
+
+class ChannelKey(Switchable):
+    """One key of a channel's upstream account, sealed to the channel. A channel without any asks for none."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="keys")
+    label = models.CharField(_("label"), max_length=80, blank=True)
+    sealed = models.BinaryField(editable=False)
+    weight = models.PositiveIntegerField(_("weight"), default=1, validators=[MinValueValidator(1)])
+    probe_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    failed_probes = models.PositiveIntegerField(default=0, editable=False)
+    told_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("key")
+        verbose_name_plural = _("keys")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.label or str(_("key %(number)s")) % {"number": self.pk or "–"}
 
 
 class ChannelModel(models.Model):

@@ -9,6 +9,7 @@ from config.kernel.errors import InvalidInput
 OWN_FIELDS = frozenset({"model", "stream", "n"})  # routing, the meter and the hold rest on what these say
 OWN_HEADERS = frozenset(
     {
+        "accept",
         "accept-encoding",
         "api-key",
         "authorization",

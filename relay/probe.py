@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, TypeGuard
 
 import orjson
@@ -19,8 +18,12 @@ from config.egress.certificates import certificate_fault
 from config.egress.errors import EgressError
 from config.egress.session import Session
 from config.kernel.errors import DomainError, UpstreamFailed, UpstreamTimedOut
-from relay.errors import sanitised
+from relay.endpoints import Endpoint
+from relay.errors import sanitised, without_key
 from relay.hops import HOP_HEADER, own_mark
+from relay.overrides import merge
+from relay.providers import Upstream
+from relay.routing import Target
 from relay.sse import DONE, EventSplitter, EventTooLarge, data_of
 
 SILENCE_SECONDS = 30
@@ -32,9 +35,9 @@ MAX_MODEL_NAME = 120
 NO_MODEL_LIST = "no_model_list"
 _PROMPT = [{"role": "user", "content": "Reply with the word ok."}]
 _ANSWER_TOKENS = 16
+_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 _READ_BYTES = 64 * 1024
 _REPORTED_CHARACTERS = 2_000
-_STRETCH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,15 @@ class ProbeTimes:
     total_ms: int
 
 
-def list_upstream_models(*, base_url: str, secret: str) -> list[str]:
+def list_upstream_models(upstream: Upstream) -> list[str]:
     """The model ids of `GET /models`, in the upstream's order.
 
     Raises UpstreamFailed (code NO_MODEL_LIST where the upstream has no such list) and UpstreamTimedOut.
     """
-    with _answer("GET", f"{base_url}/models", secret=secret) as response:
+    with _answer("GET", upstream.models_url, headers=upstream.headers()) as response:
         if response.status_code in (404, 405, 501):
             raise UpstreamFailed("The upstream has no list of models.", code=NO_MODEL_LIST)
-        _demand_success(response, secret)
+        _demand_success(response, upstream.secret)
         listed = _json(b"".join(_chunks(response, limit=MAX_LIST_BYTES)))
     rows = listed.get("data") if isinstance(listed, dict) else listed
     if not isinstance(rows, list):
@@ -62,22 +65,33 @@ def list_upstream_models(*, base_url: str, secret: str) -> list[str]:
     return list(dict.fromkeys(name for name in ids if _is_model_name(name)))
 
 
-def probe_chat(*, base_url: str, secret: str, model: str) -> ProbeTimes:
-    """Stream one tiny chat completion to its end. Raises UpstreamFailed or UpstreamTimedOut with a text fit to show."""
+def probe(target: Target) -> ProbeTimes:
+    """Whether the target answers: a tiny chat completion, or the list of models where there is no chat.
+
+    Raises UpstreamFailed or UpstreamTimedOut with a text fit to show.
+    """
+    if Endpoint.CHAT not in target.speaks:
+        started = time.monotonic()
+        list_upstream_models(target)
+        took = _ms(time.monotonic() - started)
+        return ProbeTimes(first_byte_ms=took, total_ms=took)
+    first, second = sorted(_LIMIT_FIELDS, key=lambda name: name != target.limit_field)
     try:
-        return _stream_chat(base_url, secret, model, limit_field="max_tokens")
+        return _stream_chat(target, limit_field=first)
     except UpstreamFailed as failure:
-        if "max_completion_tokens" not in failure.message:
+        if second not in failure.message:
             raise
-    return _stream_chat(base_url, secret, model, limit_field="max_completion_tokens")
+    return _stream_chat(target, limit_field=second)
 
 
-def _stream_chat(base_url: str, secret: str, model: str, *, limit_field: str) -> ProbeTimes:
-    body = {"model": model, "messages": _PROMPT, "stream": True, limit_field: _ANSWER_TOKENS}
+def _stream_chat(target: Target, *, limit_field: str) -> ProbeTimes:
+    """Stream one tiny chat completion to its end."""
+    body = {"model": target.upstream_model, "messages": _PROMPT, "stream": True, limit_field: _ANSWER_TOKENS}
     started = time.monotonic()
-    with _answer("POST", f"{base_url}/chat/completions", secret=secret, body=body) as response:
-        _demand_success(response, secret)
-        first_byte = _follow(response, secret)
+    headers, body = target.headers(), merge(body, target.body_overrides)
+    with _answer("POST", target.url(), headers=headers, body=body) as response:
+        _demand_success(response, target.secret)
+        first_byte = _follow(response, target.secret)
     return ProbeTimes(first_byte_ms=_ms(first_byte - started), total_ms=_ms(time.monotonic() - started))
 
 
@@ -129,12 +143,10 @@ def _follow(response: requests.Response, secret: str) -> float:
 
 @contextmanager
 def _answer(
-    method: str, url: str, *, secret: str, body: Mapping[str, Any] | None = None
+    method: str, url: str, *, headers: Mapping[str, str], body: Mapping[str, Any] | None = None
 ) -> Iterator[requests.Response]:
     """One request, every failure as a DomainError."""
-    headers = {"Accept-Encoding": "identity", "User-Agent": "Tollbooth", HOP_HEADER: own_mark()}
-    if secret:
-        headers["Authorization"] = f"Bearer {secret}"
+    headers = {"Accept-Encoding": "identity", HOP_HEADER: own_mark(), **headers}
     with Session() as session:
         try:
             response = session.request(
@@ -187,18 +199,7 @@ def _reported(answer: Any, secret: str) -> str:
     if not isinstance(text, str):
         return ""
     line = "".join(letter if letter.isprintable() else " " for letter in text[:_REPORTED_CHARACTERS])
-    return sanitised(_without_key(line, secret), fallback="")[:240]
-
-
-def _without_key(text: str, secret: str) -> str:
-    """Blot out each stretch of the text that is a stretch of the key: upstreams like to quote its head or tail."""
-    stretches = {secret[start : start + _STRETCH] for start in range(len(secret) - _STRETCH + 1)}
-    hidden = bytearray(len(text))
-    for start in range(len(text) - _STRETCH + 1):
-        if text[start : start + _STRETCH] in stretches:
-            hidden[start : start + _STRETCH] = b"\x01" * _STRETCH
-    runs = groupby(zip(text, hidden, strict=True), key=lambda pair: pair[1])
-    return "".join("[…]" if is_key else "".join(letter for letter, _ in run) for is_key, run in runs)
+    return sanitised(without_key(line, secret), fallback="")[:240]
 
 
 def _connection_failure(error: Exception) -> DomainError:

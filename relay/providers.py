@@ -10,6 +10,7 @@ CUSTOM = "custom"
 SANDBOX = "sandbox"
 RESELLER = "reseller"
 ANTHROPIC_VERSION = "2023-06-01"
+USER_AGENT = "Tollbooth"
 
 
 class Auth(StrEnum):
@@ -216,13 +217,17 @@ class Upstream:
         return self.base_url + endpoint.path
 
     def headers(self, endpoint: Endpoint = Endpoint.CHAT) -> dict[str, str]:
-        """The key as this endpoint wants it, and the channel's own headers."""
+        """Who calls, with the key as this endpoint wants it, and the channel's own headers in place of ours."""
         is_claude = endpoint is Endpoint.MESSAGES
         auth = self.preset.messages_auth if is_claude else self.preset.auth
-        headers = {"anthropic-version": ANTHROPIC_VERSION} if is_claude else {}
+        headers = {"User-Agent": USER_AGENT}
+        if is_claude:
+            headers["anthropic-version"] = ANTHROPIC_VERSION
         if self.secret:
             headers[auth] = f"Bearer {self.secret}" if auth is Auth.BEARER else self.secret
-        return {**headers, **self.header_overrides}
+        replaced = {name.lower() for name in self.header_overrides}
+        ours = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        return {**ours, **self.header_overrides}
 
     @property
     def _query(self) -> str:

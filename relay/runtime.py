@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import SystemRandom
 from threading import Barrier
 from typing import Any, TypeVar
@@ -19,10 +20,13 @@ from billing.writer import LedgerWriter
 from config.kernel.errors import Unavailable
 from config.kernel.snapshot import Snapshot
 from relay.catalog import load_routing_table
+from relay.channel_keys import disable_refused_key
 from relay.exchange import Exchange
+from relay.health import Health
 from relay.limits import Limiter
 from relay.reading_on import ReadingOn
-from relay.upstream import new_client
+from relay.routing import Target
+from relay.upstream import Failure, new_client
 from relay.watchdog import Watchdog
 from tokens import refusals
 from tokens.config_version import current_versions
@@ -42,6 +46,7 @@ class Runtime:
         self.client = new_client()
         self.writer = LedgerWriter()
         self.limiter = Limiter(settings.REDIS_URL, budget=settings.RELAY_LIMITS_BUDGET)
+        self.health = Health()
         self.reading_on = ReadingOn()
         self.random = SystemRandom()
         self.active: dict[UUID, Exchange] = {}
@@ -102,6 +107,19 @@ class Runtime:
         self._kept.add(task)
         task.add_done_callback(self._kept.discard)
         return task
+
+    def report_refused(self, target: Target, failure: Failure) -> None:
+        """An upstream has refused the target's key: disable it, for every process."""
+        if target.key_id is not None:
+            reason = f"status {failure.upstream_status} {failure.reason}".strip()
+            self.keep(self._disable(partial(disable_refused_key, key_id=target.key_id, reason=reason), target))
+
+    async def _disable(self, work: Callable[[], bool], target: Target) -> None:
+        try:
+            if await self.read(work):
+                logger.warning("channel %s: a key is disabled, its upstream refused it", target.channel_name)
+        except DatabaseError as error:  # the key rests in this process; the next refusal tries again
+            logger.warning("channel %s: a refused key could not be disabled: %s", target.channel_name, error)
 
     def _refresh(self) -> None:
         versions = current_versions()

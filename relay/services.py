@@ -1,9 +1,8 @@
-"""Writes channels: creation, secrets, and the outcome of tests."""
+"""Writes channels: creation, changes, and the outcome of tests."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,14 +10,15 @@ from billing.models import ModelPrice
 from config.egress.errors import AddressRefused, NameUnresolved
 from config.egress.guard import guard
 from config.kernel.errors import DomainError, InvalidInput
-from config.kernel.sealing import SealBroken, seal, unseal
+from config.kernel.sealing import SealBroken
 from relay.base_url import clean_base_url, host_and_port, origin_of
-from relay.models import Channel, ChannelModel
-from relay.probe import MAX_MODEL_NAME, probe_chat
+from relay.catalog import target_of
+from relay.channel_keys import open_key, set_keys, usable_key
+from relay.models import Channel, ChannelKey, ChannelModel
+from relay.probe import MAX_MODEL_NAME, probe
 from tokens.models import Group
 
 KEY_AGAIN = "Enter the key again: the base URL names another host, and the stored key was not given to that one."
-_PURPOSE = "channel secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,19 @@ def create_channel(
     name: str,
     provider: str,
     base_url: str,
-    secret: str,
+    secrets: Iterable[str],
     models: Mapping[str, str] | Iterable[str],
     groups: Iterable[Group],
     priority: int = 0,
     weight: int = 1,
+    speaks: Iterable[str] = (),
     status: Channel.Status = Channel.Status.ENABLED,
     is_sandbox: bool = False,
 ) -> Channel:
-    """A channel with its models (public name → name at the upstream, or names alone) and groups.
+    """A channel with its keys, models (public name → name at the upstream, or names alone) and groups.
 
-    An empty secret means that the upstream asks for none. Raises InvalidInput.
+    No secrets mean that the upstream asks for none, no `speaks` what its provider is known to have. Raises
+    InvalidInput.
     """
     channel = Channel.objects.create(
         name=name,
@@ -56,12 +58,13 @@ def create_channel(
         base_url=checked_base_url(base_url),
         priority=priority,
         weight=weight,
+        speaks=list(speaks),
         status=status,
         is_sandbox=is_sandbox,
     )
     channel.groups.set(groups)
     add_models(channel=channel, models=models)
-    set_secret(channel=channel, secret=secret)
+    set_keys(channel=channel, secrets=secrets)
     return channel
 
 
@@ -71,41 +74,48 @@ def update_channel(
     channel: Channel,
     provider: str,
     base_url: str,
-    secret: str | None = None,
+    secrets: Iterable[str] | None = None,
     models: Mapping[str, str] | Iterable[str] = (),
     groups: Iterable[Group] | None = None,
     priority: int | None = None,
     weight: int | None = None,
+    speaks: Iterable[str] | None = None,
 ) -> int:
     """Change what is given; None leaves a thing as it is, models are only added. Returns how many models are new.
 
     Raises InvalidInput, also for a new host without the key: a stored key is never sent to another host.
     """
     base_url = checked_base_url(base_url)
-    if secret is None and needs_key_again(channel, base_url):
+    if secrets is None and needs_key_again(channel, base_url):
         raise InvalidInput(KEY_AGAIN, param="secret")
     channel.provider, channel.base_url = provider, base_url
     channel.priority = channel.priority if priority is None else priority
     channel.weight = channel.weight if weight is None else weight
+    channel.speaks = channel.speaks if speaks is None else list(speaks)
     channel.save()
     if groups is not None:
         channel.groups.set(groups)
-    if secret is not None:
-        set_secret(channel=channel, secret=secret)
+    if secrets is not None:
+        set_keys(channel=channel, secrets=secrets)
     return add_models(channel=channel, models=models)
 
 
 @transaction.atomic
 def set_status(*, channels: Iterable[Channel], status: Channel.Status) -> None:
-    """Enable or disable, row by row: a bulk UPDATE would not tell the serving processes."""
+    """Enable or disable, row by row: a bulk UPDATE would not tell the serving processes.
+
+    Enabling takes the keys along that were disabled automatically.
+    """
     for channel in channels:
-        channel.status = status
-        channel.save(update_fields=["status"])
+        channel.switch(status)
+        if status == Channel.Status.ENABLED:
+            for key in channel.keys.filter(status=ChannelKey.Status.AUTO_DISABLED):
+                key.switch(ChannelKey.Status.ENABLED)
 
 
 def needs_key_again(channel: Channel, base_url: str) -> bool:
-    """Whether the new base URL is on another host, so that whoever changes it must know the key."""
-    return channel.secret_sealed is not None and origin_of(channel.base_url) != origin_of(base_url)
+    """Whether the new base URL is on another host, so that whoever changes it must know the keys."""
+    return channel.keys.exists() and origin_of(channel.base_url) != origin_of(base_url)
 
 
 @transaction.atomic
@@ -120,33 +130,6 @@ def add_models(*, channel: Channel, models: Mapping[str, str] | Iterable[str]) -
         _, created = ChannelModel.objects.update_or_create(channel=channel, model=model, defaults=values)
         new += created
     return new
-
-
-@transaction.atomic
-def set_secret(*, channel: Channel, secret: str) -> None:
-    """Seal the upstream's key to this channel; an empty one takes the key away. Raises InvalidInput."""
-    secret = checked_secret(secret)
-    channel.secret_sealed = (
-        seal(secret, master=settings.SEALING_KEY, purpose=_PURPOSE, context=channel.public_id) if secret else None
-    )
-    channel.save(update_fields=["secret_sealed"])
-
-
-def checked_secret(text: str) -> str:
-    """The key without white space around it. Raises InvalidInput for what cannot be one."""
-    secret = text.strip()
-    # A line break would end the header that carries it, and the complaint about that would quote the key.
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise InvalidInput("This cannot be a key: it holds spaces or characters outside ASCII.", param="secret")
-    return secret
-
-
-def open_secret(channel: Channel) -> str:
-    """The upstream's key, empty when there is none. Raises SealBroken when it was sealed under another master key."""
-    if channel.secret_sealed is None:
-        return ""
-    sealed = bytes(channel.secret_sealed)
-    return unseal(sealed, master=settings.SEALING_KEY, purpose=_PURPOSE, context=channel.public_id)
 
 
 def checked_base_url(text: str) -> str:
@@ -170,13 +153,16 @@ def demand_permitted(base_url: str) -> None:
         return
 
 
-def probe_channel(*, channel: Channel, model: str | None = None) -> ChannelTest:
-    """Ask the channel for one tiny chat completion and remember how it went. Costs the operator a few tokens."""
+def probe_channel(*, channel: Channel, model: str | None = None, key: ChannelKey | None = None) -> ChannelTest:
+    """Ask the channel for one tiny answer and remember how it went. Costs the operator a few tokens.
+
+    Without a key it is the first that may be used, or the first at all.
+    """
     row = _row_to_test(channel, model)
     if row is None:
         outcome = ChannelTest(ok=False, model=model or "", error="The channel does not serve this model.")
     else:
-        outcome = _try(channel, row)
+        outcome = _try(channel, row, key or usable_key(channel))
     _remember(channel, outcome)
     return outcome
 
@@ -190,11 +176,10 @@ def _row_to_test(channel: Channel, model: str | None) -> ChannelModel | None:
     return next((row for row in rows if row.model in priced), rows[0] if rows else None)
 
 
-def _try(channel: Channel, row: ChannelModel) -> ChannelTest:
+def _try(channel: Channel, row: ChannelModel, key: ChannelKey | None) -> ChannelTest:
     try:
-        times = probe_chat(
-            base_url=channel.base_url, secret=open_secret(channel), model=row.upstream_model or row.model
-        )
+        target = target_of(channel, row, secret=open_key(key, channel) if key else "", key=key)
+        times = probe(target)
     except SealBroken:
         return ChannelTest(ok=False, model=row.model, error="The stored key cannot be opened. Enter it again.")
     except DomainError as error:

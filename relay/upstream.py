@@ -19,8 +19,9 @@ from config.kernel.errors import (
     UpstreamFailed,
     UpstreamTimedOut,
 )
+from relay.blame import Blame, blame_of
 from relay.decoding import Inflated, Plain, Undecodable, decoder_for
-from relay.errors import sanitised
+from relay.errors import sanitised, without_key
 from relay.hops import HOP_HEADER, own_mark
 from relay.routing import Target
 
@@ -35,17 +36,25 @@ _PASSED_ON: dict[int, type[DomainError]] = {400: InvalidInput, 404: NotFound, 41
 class Failure(Exception):
     """An attempt that gave no answer: what to tell the caller, and whether another channel may do better.
 
-    `reason` is for the operator alone: unlike `error` it may name hosts, addresses and certificates.
+    `blame` says what it means for the channel; the upstream's status decides where nothing better is known. `reason`
+    is for the operator alone: unlike `error` it may name hosts, addresses and certificates.
     """
 
     def __init__(
-        self, error: DomainError, *, may_fail_over: bool, upstream_status: int | None = None, reason: str = ""
+        self,
+        error: DomainError,
+        *,
+        may_fail_over: bool,
+        upstream_status: int | None = None,
+        reason: str = "",
+        blame: Blame | None = None,
     ) -> None:
         super().__init__(error.message)
         self.error = error
         self.may_fail_over = may_fail_over
         self.upstream_status = upstream_status
         self.reason = reason
+        self.blame = blame or blame_of(upstream_status)
 
 
 def new_client() -> Client:
@@ -63,11 +72,11 @@ async def open_answer(client: Client, target: Target, *, body: bytes, is_stream:
     headers = headers_to(target, is_stream=is_stream)
     try:
         async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
-            response = await client.send("POST", f"{target.base_url}/chat/completions", headers=headers, body=body)
+            response = await client.send("POST", target.url(), headers=headers, body=body)
     except (aiohttp.ClientError, OSError, EgressError) as error:
         raise _not_answered(target, error) from None
     if response.status != 200:
-        raise await _refusal(response)
+        raise await _refusal(response, target.secret)
     return response
 
 
@@ -76,16 +85,13 @@ def headers_to(target: Target, *, is_stream: bool) -> dict[str, str]:
 
     None of the caller's own headers goes up, and none of the answer's comes back.
     """
-    headers = {
+    return {
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if is_stream else "application/json",
         "Accept-Encoding": "identity",
-        "User-Agent": "Tollbooth",
         HOP_HEADER: own_mark(),
+        **target.headers(),
     }
-    if target.secret:
-        headers["Authorization"] = f"Bearer {target.secret}"
-    return headers
 
 
 def _not_answered(target: Target, error: Exception) -> Failure:
@@ -129,7 +135,7 @@ def from_error_body(detail: Any) -> DomainError:
     return UpstreamFailed(sanitised(message, fallback="The upstream reported an error."))
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> Failure:
+async def _refusal(response: aiohttp.ClientResponse, secret: str) -> Failure:
     """Which failure an upstream's status means; its own 401 and 403 are our operator's matter, never the caller's."""
     status = response.status
     try:
@@ -139,10 +145,12 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
         body = None
     response.close()
     detail = body.get("error") if body else None
-    message = detail.get("message") if isinstance(detail, dict) else detail
-    if status in _PASSED_ON:
+    fields = detail if isinstance(detail, dict) else {"message": detail}
+    message = fields.get("message")
+    blame = blame_of(status, code=fields.get("code"), kind=fields.get("type"), message=message)
+    if blame is Blame.CALLER:
         return Failure(_passed_on(status, message, detail), may_fail_over=False, upstream_status=status)
-    if status == 429:
+    if blame is Blame.LIMIT:
         error: DomainError = RateLimited(
             "Every upstream of this model is at its limit. Please retry later.", retry_after=_retry_after(response)
         )
@@ -151,7 +159,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
         UpstreamFailed("The upstream failed to answer. Please retry."),
         may_fail_over=True,
         upstream_status=status,
-        reason=sanitised(message, fallback=""),
+        reason=sanitised(without_key(message, secret) if isinstance(message, str) else "", fallback=""),
+        blame=blame,
     )
 
 

@@ -13,8 +13,9 @@ from billing.models import LedgerEntry, ModelPrice, Wallet
 from billing.pricing import Quote
 from config.kernel.ids import uuid7
 from config.kernel.money import NanoUSD, usd
+from relay.channel_keys import set_keys
 from relay.models import Channel, ChannelModel
-from relay.services import set_secret
+from relay.routing import Target
 from tokens.models import Group, Token
 
 _numbers = itertools.count(1)
@@ -62,9 +63,14 @@ def make_channel(base_url, *, name=None, models=("test-model",), groups=None, se
     ChannelModel.objects.bulk_create(
         ChannelModel(channel=channel, model=model, upstream_model=upstream) for model, upstream in pairs
     )
-    if secret:
-        set_secret(channel=channel, secret=secret)
+    set_keys(channel=channel, secrets=[secret] if isinstance(secret, str) else secret)
     return channel
+
+
+def make_target(base_url, *, secret="", model="m", **fields):
+    """One channel's key for one model, without any row."""
+    values = {"provider": "custom", "channel_id": 1, "channel_name": "one", "priority": 0, "weight": 1}
+    return Target(base_url=base_url, secret=secret, upstream_model=model, **(values | fields))
 
 
 def make_hold(token, *, amount="0.10", price=None, ratio_ppm=1_000_000, **fields):

@@ -8,11 +8,12 @@ import pytest
 
 from config.egress.client import told
 from config.kernel.errors import DomainError
-from relay.probe import list_upstream_models, probe_chat
+from relay.probe import list_upstream_models, probe
 from relay.routing import Target
 from relay.upstream import MAX_ANSWER_BYTES, Failure, new_client, open_answer, read_answer
 from tests.egress.conftest import by_client
 from tests.egress.listener import listening
+from tests.factories import make_target
 
 MEBI = 1024 * 1024
 BOMB = gzip.compress(bytes(400 * MEBI), compresslevel=6)
@@ -93,7 +94,7 @@ def test_an_encoding_that_is_a_lie_is_a_failure(encoding):
 def test_the_channel_test_does_not_unpack_at_all():
     def work():
         with listening(answer(BOMB, headers=["Content-Encoding: gzip"])) as server, pytest.raises(DomainError):
-            list_upstream_models(base_url=f"http://127.0.0.1:{server.port}", secret="")
+            list_upstream_models(make_target(f"http://127.0.0.1:{server.port}"))
 
     assert peak_of(work) < PEAK
 
@@ -109,7 +110,7 @@ def test_headers_beyond_measure_are_a_failure(headers):
         with pytest.raises(Failure) as failed:
             relayed(server)
         with pytest.raises(DomainError):
-            probe_chat(base_url=base_url, secret="", model="m")
+            probe(make_target(base_url))
         with pytest.raises(Exception, match=r".") as raised:
             by_client(base_url)
     assert failed.value.may_fail_over

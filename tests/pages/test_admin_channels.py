@@ -3,8 +3,8 @@
 import pytest
 from django.urls import reverse
 
+from relay.channel_keys import open_secret
 from relay.models import Channel
-from relay.services import open_secret
 from tests.factories import make_channel, make_group, make_user
 from tests.pages.admin_rows import list_url, page_url
 from tests.relay.odd_upstream import chat, error, odd_upstream

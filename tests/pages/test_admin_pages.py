@@ -116,7 +116,7 @@ def test_signing_out_of_the_admin_ends_in_the_shop(staff):
 
 def test_no_page_holds_a_key_or_a_sealed_key(rows, staff):
     token, channel = rows.tokens_token, rows.relay_channel
-    hidden = [SECRET, bytes(token.key_hash).hex(), bytes(channel.secret_sealed).hex(), "key_hash", "secret_sealed"]
+    hidden = [SECRET, bytes(token.key_hash).hex(), bytes(channel.keys.get().sealed).hex(), "key_hash", "sealed"]
     for name in NAMES:
         for url in (list_url(name), page_url(name, rows.by_name[name])):
             html = staff.get(url).content.decode()

@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 
 from billing.models import ModelPrice
 from config.kernel.money import usd
+from relay.channel_keys import open_secret
 from relay.models import Channel
-from relay.services import open_secret
 from tests.factories import make_group, make_price
 from tests.relay.odd_upstream import Answer, chat, error, models, odd_upstream
 from tokens.models import Group
@@ -90,7 +90,7 @@ def test_the_key_goes_to_the_upstream_and_nowhere_else(known, upstream):
     add(*known)
     assert set(upstream.keys) == {f"Bearer {KEY}"}
     channel = Channel.objects.get()
-    assert KEY.encode() not in bytes(channel.secret_sealed)
+    assert KEY.encode() not in bytes(channel.keys.get().sealed)
 
 
 def test_models_without_a_price_are_said_not_to_be_callable(known):

@@ -6,7 +6,7 @@ from config.kernel.errors import DomainError
 from relay.models import Channel
 from relay.probe import MAX_LIST_BYTES, MAX_MODELS, NO_MODEL_LIST, list_upstream_models
 from relay.services import probe_channel
-from tests.factories import make_channel, make_price
+from tests.factories import make_channel, make_price, make_target
 from tests.relay.odd_upstream import Answer, chat, error, models, odd_upstream
 from tokens.config_version import current_versions
 
@@ -180,8 +180,8 @@ def test_a_host_that_does_not_exist(channel_to):
 
 def test_a_key_sealed_to_another_row_is_not_sent(channel_to):
     with odd_upstream(chat=chat()) as upstream:
-        channel = channel_to(upstream.base_url)
-        channel.secret_sealed = channel_to(upstream.base_url).secret_sealed
+        channel, other = channel_to(upstream.base_url), channel_to(upstream.base_url)
+        channel.keys.update(sealed=other.keys.get().sealed)
         assert "cannot be opened" in probe_channel(channel=channel).error
     assert upstream.asked == []
 
@@ -191,7 +191,7 @@ def test_a_key_sealed_to_another_row_is_not_sent(channel_to):
 
 def listed(answer):
     with odd_upstream(models=answer) as upstream:
-        return list_upstream_models(base_url=upstream.base_url, secret=KEY)
+        return list_upstream_models(make_target(upstream.base_url, secret=KEY))
 
 
 def test_models_come_in_the_upstreams_order_and_once():

@@ -4,12 +4,12 @@ import pytest
 
 from billing.models import UsageRecord
 from config.kernel.money import usd
+from relay.channel_keys import set_secret
 from relay.hops import HOP_HEADER, own_mark
 from relay.models import Channel
-from relay.probe import probe_chat
+from relay.probe import probe
 from relay.runtime import current
-from relay.services import set_secret
-from tests.factories import make_channel, make_group
+from tests.factories import make_channel, make_group, make_target
 from tests.relay.conftest import chat
 from tests.relay.test_leaving import wait_for
 
@@ -72,4 +72,4 @@ def test_the_mark_tells_nothing(settings):
 def test_the_channel_test_says_that_the_address_is_ours(caller_of):
     alice = caller_of()
     with pytest.raises(Exception, match=r"status 508.*the channel's base URL leads here"):
-        probe_chat(base_url=alice.base_url, secret=alice.key, model="sandbox-mini")
+        probe(make_target(alice.base_url, secret=alice.key, model="sandbox-mini"))

@@ -105,13 +105,22 @@ def test_a_version_of_ones_own_goes_before_the_presets():
 )
 def test_how_the_key_is_shown(code, endpoint, headers):
     upstream = Upstream(provider=code, base_url="https://a.example/v1", secret="k3y")
-    assert upstream.headers(endpoint) == headers
+    assert upstream.headers(endpoint) == {"User-Agent": "Tollbooth", **headers}
 
 
 def test_without_a_key_nothing_is_shown():
-    assert Upstream(provider="ollama", base_url="http://127.0.0.1:11434/v1").headers() == {}
+    assert Upstream(provider="ollama", base_url="http://127.0.0.1:11434/v1").headers() == {"User-Agent": "Tollbooth"}
 
 
 def test_a_channels_own_headers_are_added():
     upstream = at("openai", header_overrides={"OpenAI-Project": "p1"})
     assert upstream.headers()["OpenAI-Project"] == "p1"
+
+
+def test_they_go_before_ours_however_they_are_written():
+    upstream = at("anthropic", header_overrides={"Anthropic-Version": "2099-01-01", "user-agent": "curl"})
+    assert upstream.headers(Endpoint.MESSAGES) == {
+        "x-api-key": "k3y",
+        "Anthropic-Version": "2099-01-01",
+        "user-agent": "curl",
+    }

@@ -12,6 +12,7 @@ from relay.probe import list_upstream_models
 from tests.egress import zone
 from tests.egress.authority import Authority
 from tests.egress.listener import listening
+from tests.factories import make_target
 from tests.relay.conftest import chat
 
 pytestmark = [pytest.mark.live]
@@ -149,7 +150,7 @@ def test_a_handshake_that_stalls_alone(caller_of):
 
 def told(base_url):
     with pytest.raises(DomainError) as raised:
-        list_upstream_models(base_url=base_url, secret="canary")
+        list_upstream_models(make_target(base_url, secret="canary"))
     return raised.value.message
 
 

@@ -16,16 +16,17 @@ from django.urls import reverse
 
 from billing.price_versions import set_price, version_in_force
 from config.kernel.errors import DomainError
+from relay.channel_keys import open_secret
+from relay.endpoints import Endpoint
 from relay.models import Channel
 from relay.probe import NO_MODEL_LIST, list_upstream_models
-from relay.providers import CUSTOM, PROVIDERS, SANDBOX, Provider
+from relay.providers import CUSTOM, PROVIDERS, RESELLER, SANDBOX, Provider, Upstream
 from relay.services import (
     KEY_AGAIN,
     ChannelTest,
     checked_base_url,
     create_channel,
     needs_key_again,
-    open_secret,
     probe_channel,
     set_status,
     update_channel,
@@ -36,16 +37,17 @@ from tokens.models import Group
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything the channel will be, known before anything is written. `secret` None keeps the key that is stored."""
+    """Everything the channel will be, known before anything is written. `secrets` None keeps the stored keys."""
 
     name: str
     provider: Provider
     base_url: str
-    secret: str | None
+    secrets: list[str] | None
     models: dict[str, str]
     groups: list[Group] | None
     priority: int | None
     weight: int | None
+    speaks: list[str] | None
 
 
 class Command(BaseCommand):
@@ -61,7 +63,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--name", help="name of the channel; an existing one is updated")
         key = parser.add_mutually_exclusive_group()
-        key.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the upstream's key")
+        key.add_argument(
+            "--api-key-env",
+            dest="key_variables",
+            action="extend",
+            nargs="+",
+            metavar="NAME",
+            help="environment variable that holds the upstream's key; several for as many keys",
+        )
         key.add_argument("--no-key", action="store_true", help="the upstream asks for no key")
         parser.add_argument(
             "--model",
@@ -77,6 +86,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--priority", type=int, help="higher is tried first; 0")
         parser.add_argument("--weight", type=_positive, help="share among channels of one priority; 1")
+        parser.add_argument(
+            "--speaks",
+            action="extend",
+            nargs="+",
+            choices=[endpoint.value for endpoint in Endpoint],
+            help="endpoints the upstream has; those the provider is known for",
+        )
         parser.add_argument(
             "--price",
             dest="prices",
@@ -116,53 +132,64 @@ class Command(BaseCommand):
         """Ask the upstream and the operator whatever is not known yet; nothing is written."""
         provider = PROVIDERS[options["provider"] or CUSTOM]
         base_url = _base_url(provider, options["base_url"], options["own_part"])
-        name = options["name"] or (urlsplit(base_url).netloc if provider.code == CUSTOM else provider.label)
+        name = options["name"] or (urlsplit(base_url).netloc if provider.code in (CUSTOM, RESELLER) else provider.label)
         existing = Channel.objects.filter(name=name).first()
         groups = _groups(options["groups"], is_new=existing is None)
-        secret = self.find_secret(provider, options, existing)
-        if existing and secret is None:
+        secrets = self.find_secrets(provider, options, existing)
+        if existing and secrets is None:
             usable_secret = _stored_secret(existing, base_url)
         else:
-            usable_secret = secret or ""
-        models = self.find_models(base_url, usable_secret, options["models"])
-        plan = Plan(name, provider, base_url, secret, models, groups, options["priority"], options["weight"])
+            usable_secret = next(iter(secrets or []), "")
+        upstream = Upstream(provider=provider.code, base_url=base_url, secret=usable_secret)
+        models = self.find_models(upstream, options["models"])
+        plan = Plan(
+            name,
+            provider,
+            base_url,
+            secrets,
+            models,
+            groups,
+            options["priority"],
+            options["weight"],
+            options["speaks"],
+        )
         return existing, plan
 
-    def find_secret(self, provider: Provider, options: dict[str, Any], existing: Channel | None) -> str | None:
-        """The key to store: empty for none, None to keep the one an existing channel has."""
-        variable = options["api_key_env"]
+    def find_secrets(self, provider: Provider, options: dict[str, Any], existing: Channel | None) -> list[str] | None:
+        """The keys to store: empty for none, None to keep those an existing channel has."""
+        variables = options["key_variables"]
         if options["no_key"]:
-            return ""
-        if variable or (provider.key_env and os.environ.get(provider.key_env)):
-            return _key_from(variable or provider.key_env)
+            return []
+        if variables or (provider.key_env and os.environ.get(provider.key_env)):
+            return [_key_from(variable) for variable in variables or [provider.key_env]]
         if existing:
             return None
-        if not provider.key_env and provider.code != CUSTOM:
-            return ""
+        if not provider.key_env and provider.code not in (CUSTOM, RESELLER):
+            return []
         if self.may_ask:
-            return getpass.getpass("Key of the upstream (Enter for none): ").strip()
+            return [getpass.getpass("Key of the upstream (Enter for none): ").strip()]
         preset = f"Set {provider.key_env}, or name" if provider.key_env else "Name"
         raise CommandError(f"{preset} the variable that holds the upstream's key with --api-key-env, or say --no-key.")
 
-    def find_models(self, base_url: str, secret: str, wanted: list[str]) -> dict[str, str]:
+    def find_models(self, upstream: Upstream, wanted: list[str]) -> dict[str, str]:
         """Public name → name at the upstream. `wanted` may hold patterns; without it, all that the upstream lists."""
         try:
-            listed = list_upstream_models(base_url=base_url, secret=secret)
+            listed = list_upstream_models(upstream)
         except DomainError as error:
             if error.code != NO_MODEL_LIST:
                 raise
             listed = []
         found = _count(len(listed), "model") if listed else "no models"
-        self.stdout.write(f"{base_url} lists {found}.")
+        self.stdout.write(f"{upstream.base_url} lists {found}.")
         offered = {public_name(model): model for model in listed}
         if not wanted and len(offered) > 1 and self.may_ask:
             wanted = self.ask(f"Models to offer, names or patterns (Enter for all {len(offered)}): ").split()
         models = pick_models(offered, wanted) if wanted else offered
         if not models:
             raise CommandError("There is no model to offer. Name some with --model; most base URLs end in /v1.")
-        for model, upstream in models.items():
-            if listed and upstream not in listed:
-                self.stderr.write(f"The upstream does not list {upstream}; {model} is added all the same.")
+        for model, name in models.items():
+            if listed and name not in listed:
+                self.stderr.write(f"The upstream does not list {name}; {model} is added all the same.")
         return models
 
     def demand_offered(self, plan: Plan, priced: list[str], tested: str | None) -> None:
@@ -180,11 +207,12 @@ class Command(BaseCommand):
                 name=plan.name,
                 provider=plan.provider.code,
                 base_url=plan.base_url,
-                secret=plan.secret or "",
+                secrets=plan.secrets or [],
                 models=plan.models,
                 groups=plan.groups or [],
                 priority=plan.priority or 0,
                 weight=plan.weight or 1,
+                speaks=plan.speaks or [],
                 status=Channel.Status.DISABLED,
                 is_sandbox=plan.provider.code == SANDBOX,
             )
@@ -194,18 +222,19 @@ class Command(BaseCommand):
             channel=existing,
             provider=plan.provider.code,
             base_url=plan.base_url,
-            secret=plan.secret,
+            secrets=plan.secrets,
             models=plan.models,
             groups=plan.groups,
             priority=plan.priority,
             weight=plan.weight,
+            speaks=plan.speaks,
         )
         self.stdout.write(f"Updated the channel {existing.name}: {_count(len(plan.models), 'model')}, {new} new.")
         return existing
 
     def set_prices(self, plan: Plan, given: dict[str, Dollars]) -> None:
         """The prices given, then those asked for; models left without one are named at the end."""
-        maker = "" if plan.provider.code == CUSTOM else plan.provider.code
+        maker = "" if plan.provider.code in (CUSTOM, RESELLER) else plan.provider.code
         for model in plan.models:
             price = given.get(model)
             if price is None and self.may_ask and version_in_force(model) is None:
