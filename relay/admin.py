@@ -142,9 +142,6 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             self.fields["secret"].widget.attrs["placeholder"] = _("Stored; leave empty to keep it")
 
-    def has_changed(self) -> bool:
-        return bool({"secret", "label"} & set(self.changed_data)) if self.instance.pk is None else super().has_changed()
-
     def clean_secret(self) -> str:
         secret = str(_complain(checked_secret, self.cleaned_data["secret"]))
         if not secret and self.instance.pk is None:
