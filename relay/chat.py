@@ -10,6 +10,8 @@ import orjson
 from billing.prompt import Prompt, prompt_of
 from billing.usage import count
 from config.kernel.errors import InvalidInput
+from relay.overrides import merge
+from relay.routing import Target
 
 MAX_MODEL_LENGTH = 120
 MAX_CHOICES = 128
@@ -46,19 +48,20 @@ class ChatRequest:
         """A fair guess of what the prompt and the longest answer asked for make together."""
         return self.prompt_estimate + (self.max_tokens or 0) * self.choices
 
-    def body_for(self, upstream_model: str, *, max_tokens: int | None = None) -> bytes:
-        """The body to send upstream: the caller's own bytes unless the model's name or the metering needs a change.
+    def body_for(self, target: Target, *, max_tokens: int | None = None) -> bytes:
+        """The body to send upstream: the caller's own bytes unless the channel or the metering needs a change.
 
         `max_tokens` is given where the balance affords less than the model's longest answer.
         """
-        if upstream_model == self.model and max_tokens is None and (self.wants_usage or not self.is_stream):
+        name, overrides = target.upstream_model, target.body_overrides
+        if name == self.model and max_tokens is None and not overrides and (self.wants_usage or not self.is_stream):
             return self.raw
-        body = {**self.payload, "model": upstream_model}
+        body = {**self.payload, "model": name}
         if max_tokens is not None:
-            body["max_completion_tokens" if _COMPLETION_LIMIT.match(upstream_model) else "max_tokens"] = max_tokens
+            body["max_completion_tokens" if _COMPLETION_LIMIT.match(name) else "max_tokens"] = max_tokens
         if self.is_stream:
             body["stream_options"] = {**(self.payload.get("stream_options") or {}), "include_usage": True}
-        return orjson.dumps(body)
+        return orjson.dumps(merge(body, overrides) if overrides else body)
 
 
 def parse_chat_request(raw: bytes) -> ChatRequest:

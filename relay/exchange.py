@@ -28,6 +28,7 @@ from relay.errors import InternalError, error_bytes
 from relay.limits import Gate
 from relay.meter import Meter, delta_texts
 from relay.routing import Route, Target, find_route
+from relay.sticky import sticky_key
 from relay.stream import AnswerStream, open_stream
 from relay.upstream import Failure, open_answer, read_answer
 from tokens.selectors import TokenSnapshot
@@ -210,6 +211,8 @@ class Exchange:
             groups=caller.groups,
             random=self._runtime.random,
             own_ratios=self._runtime.prices.value.ratios_for(caller.user_id),
+            sticky=sticky_key(self._request.payload),
+            is_up=self._runtime.health.is_up,
         )
 
     def _quote(self) -> Hold:
@@ -280,13 +283,13 @@ class Exchange:
             raise
 
     async def _read_whole(self, target: Target) -> tuple[bytes, dict[str, Any]]:
-        body = self._request.body_for(target.upstream_model, max_tokens=self.max_tokens)
+        body = self._request.body_for(target, max_tokens=self.max_tokens)
         response = await open_answer(self._runtime.client, target, body=body, is_stream=False)
         async with response:
             return await read_answer(response)
 
     async def _open_stream(self, target: Target) -> AnswerStream:
-        body = self._request.body_for(target.upstream_model, max_tokens=self.max_tokens)
+        body = self._request.body_for(target, max_tokens=self.max_tokens)
         self._meter = Meter(show_usage=self._request.wants_usage)
         response = await open_answer(self._runtime.client, target, body=body, is_stream=True)
         return await open_stream(response, self._meter)
