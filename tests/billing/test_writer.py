@@ -282,13 +282,15 @@ def test_what_is_asked_while_a_lot_is_committed_is_one_lot(monkeypatch):
 
 def test_an_answered_hold_makes_room_for_the_next(monkeypatch):
     monkeypatch.setattr(writer_module, "MAX_WAITING_HOLDS", 1)
-    token = make_token(make_user(balance="0.20"))
-    holds = [make_hold(token, amount=amount) for amount in ("0.10", "0.30", "0.10", "0.10")]
+    token = make_token(make_user(balance="0.30"))
+    *holds, last, too_many = (make_hold(token, amount=amount) for amount in ("0.10", "0.30", "0.10", "0.10", "0.10"))
 
     async def work(writer):
-        return [getattr((await answers(writer.place_hold(hold)))[0], "code", "held") for hold in holds]
+        one_by_one = [(await answers(writer.place_hold(hold)))[0] for hold in holds]
+        return one_by_one + await answers(writer.place_hold(last), writer.place_hold(too_many))
 
-    assert with_writer(work) == ["held", "insufficient_quota", "held", "insufficient_quota"]
+    codes = [getattr(answer, "code", "held") for answer in with_writer(work)]
+    assert codes == ["held", "insufficient_quota", "held", "held", "billing_unavailable"]
 
 
 @pytest.fixture
@@ -382,17 +384,19 @@ def test_closing_finishes_what_was_accepted():
     assert UsageRecord.objects.filter(pk=hold.id, status="open").exists()
 
 
-def test_a_closed_writer_leaves_no_thread_and_no_connection(monkeypatch):
-    hold = make_hold(make_token(make_user(balance="1")))
-    used = []
+def test_one_thread_and_one_connection_do_all_and_end_with_the_writer(monkeypatch):
+    token = make_token(make_user(balance="10"))
+    holds = [make_hold(token) for _ in range(20)]
+    used = set()
 
     def commit_and_note(lot):
-        used.append((threading.current_thread(), connections["default"]))
+        used.add((threading.current_thread(), connections["default"]))
         return commit(lot)
 
     async def run():
         writer = LedgerWriter()
-        await writer.place_hold(hold)
+        for hold in holds:
+            await writer.place_hold(hold)
         await writer.close()
         ((thread, database),) = used
         assert not thread.is_alive()
