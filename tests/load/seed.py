@@ -101,9 +101,8 @@ def fill(*, rows: int, users: int, days: int) -> None:
 
     assert not UsageRecord.objects.exists(), "the database is not empty"
     plan = Plan(rows=rows, users=users, days=days, end=timezone.now())
-    steps: list[Callable[[Plan], None]] = [_people, _terms, _usage, _ledger, _counters, _roll_ups, _statistics]
     begun = time.perf_counter()
-    for step in steps:
+    for step in (*STEPS, _statistics):
         started = time.perf_counter()
         step(plan)
         print(f"{step.__name__.strip('_'):>12} {time.perf_counter() - started:8.1f} s", flush=True)
@@ -276,12 +275,7 @@ def _usage(plan: Plan) -> None:
         _run(UUID7, plan)
         put_back = _taken_away(FOREIGN_KEYS, plan) + _taken_away(INDEXES, plan)
         for first in range(1, plan.rows + 1, CHUNK):
-            _run(
-                USAGE.replace("seed_uuid7", "pg_temp.seed_uuid7"),
-                plan,
-                first=first,
-                last=min(first + CHUNK - 1, plan.rows),
-            )
+            _run(USAGE, plan, first=first, last=min(first + CHUNK - 1, plan.rows))
         for statement in put_back:
             _run(statement, plan)
 
@@ -353,6 +347,9 @@ def _roll_ups(plan: Plan) -> None:
 
     while roll_up_usage(now=plan.end):
         pass
+
+
+STEPS: tuple[Callable[[Plan], None], ...] = (_people, _terms, _usage, _ledger, _counters, _roll_ups)
 
 
 def _statistics(plan: Plan) -> None:
