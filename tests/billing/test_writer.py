@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 
 from billing import writer as writer_module
 from billing.holds import Heartbeat, Settlement
@@ -342,24 +342,53 @@ def test_a_database_that_is_away_is_asked_again_after_growing_pauses(monkeypatch
     assert wallet_of(token) == (usd("0.96"), 0)
 
 
+def failing_once(error):
+    """A commit whose first call raises the error and does nothing."""
+    errors = iter([error])
+
+    def fail_once(lot):
+        for error in errors:
+            raise error
+        return commit(lot)
+
+    return fail_once
+
+
 def test_a_mistake_of_ours_reaches_every_asker_and_the_writer_goes_on(monkeypatch):
     token = make_token(make_user(balance="1"))
     first, second, third = (make_hold(token) for _ in range(3))
-    mistakes = iter([RuntimeError("a mistake")])
-
-    def fail_once(lot):
-        for mistake in mistakes:
-            raise mistake
-        return commit(lot)
 
     async def work(writer):
         failed = await answers(writer.place_hold(first), writer.place_hold(second))
         return [*failed, *await answers(writer.place_hold(third))]
 
-    monkeypatch.setattr(writer_module, "commit", fail_once)
+    monkeypatch.setattr(writer_module, "commit", failing_once(RuntimeError("a mistake")))
     *failed, held = with_writer(work)
     assert [str(error) for error in failed] == ["a mistake"] * 2
     assert not isinstance(held, Exception)
+    assert wallet_of(token) == (usd("1"), usd("0.10"))
+
+
+@pytest.mark.parametrize("error", [IntegrityError, OperationalError])
+def test_a_lot_that_failed_once_still_answers_each_of_its_own(monkeypatch, pauses, error):
+    token = make_token(make_user(balance="1"))
+    good, bad = make_hold(token), make_hold(token)
+    for hold in (good, bad):
+        place_hold(hold)
+    monkeypatch.setattr(writer_module, "commit", failing_once(error("once")))
+    broken, fine = with_writer(
+        lambda writer: answers(writer.settle(settlement(bad, "0.50")), writer.settle(settlement(good)))
+    )
+    assert isinstance(broken, IntegrityError)
+    assert fine is True
+    assert wallet_of(token) == (usd("0.96"), usd("0.10"))
+
+
+def test_a_lone_request_that_broke_a_rule_gets_a_second_try(monkeypatch):
+    token = make_token(make_user(balance="1"))
+    hold = make_hold(token)
+    monkeypatch.setattr(writer_module, "commit", failing_once(IntegrityError("once")))
+    with_writer(lambda writer: writer.place_hold(hold))
     assert wallet_of(token) == (usd("1"), usd("0.10"))
 
 
