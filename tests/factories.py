@@ -55,9 +55,8 @@ def make_price(model="test-model", *, input="1", output="2", **fields):
 
 
 def make_channel(base_url, *, name=None, models=("test-model",), groups=None, secret="upstream-secret", **fields):
-    channel = Channel.objects.create(
-        name=name or f"channel {next(_numbers)}", provider="custom", base_url=base_url, **fields
-    )
+    values = {"name": name or f"channel {next(_numbers)}", "provider": "custom"}
+    channel = Channel.objects.create(base_url=base_url, **(values | fields))
     channel.groups.set(groups or [make_group()])
     pairs = models.items() if isinstance(models, dict) else [(model, "") for model in models]
     ChannelModel.objects.bulk_create(
