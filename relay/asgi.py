@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
 from config.kernel.errors import DomainError, TooLarge
+from relay.dialects.messages.errors import error_body as message_error
 from relay.errors import error_response
 
 logger = logging.getLogger("tollbooth.relay")
@@ -92,7 +93,8 @@ class RelayHandler(BaseHandler):
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         refused: DomainError | None = getattr(request, "too_large", None)
         if refused is not None:
-            return error_response(refused)
+            is_message = request.path.rstrip("/").endswith(("/messages", "/messages/count_tokens"))
+            return error_response(refused, body=message_error(refused) if is_message else None)
         try:
             response: HttpResponseBase = await self._get_response_async(request)  # type: ignore[attr-defined]
         except Exception:

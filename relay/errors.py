@@ -45,12 +45,13 @@ def error_bytes(error: DomainError) -> bytes:
     return orjson.dumps(error_object(error))
 
 
-def error_response(error: DomainError) -> HttpResponse:
-    """The HTTP answer of an error; the classic profile says 500 for every failure behind us."""
+def error_response(error: DomainError, *, body: dict[str, Any] | None = None) -> HttpResponse:
+    """The HTTP answer of an error, in OpenAI's shape or another; the classic profile says 500 for all behind us."""
     status = error.status
     if settings.RELAY_ERROR_PROFILE == "classic" and status in (502, 503, 504):
         status = 500
-    response = HttpResponse(error_bytes(error), status=status, content_type="application/json")
+    content = orjson.dumps(body or error_object(error))
+    response = HttpResponse(content, status=status, content_type="application/json")
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     if status == 401:

@@ -21,16 +21,15 @@ from billing.tokenizer import count_tokens, encoding_of
 from billing.usage import Reported, normalise
 from config.kernel.errors import DomainError, NotFound, PermissionRefused, UpstreamFailed, UpstreamTimedOut
 from config.kernel.money import NanoUSD
-from relay import sse
 from relay.attempts import Attempts
-from relay.chat import ChatRequest
-from relay.errors import InternalError, error_bytes
+from relay.calls import Call, Calls
+from relay.dialects.base import Dialect, RelayRequest, StreamMeter
+from relay.errors import InternalError
 from relay.limits import Gate
-from relay.meter import Meter, delta_texts
 from relay.routing import Route, Target, find_route
 from relay.sticky import sticky_key
 from relay.stream import AnswerStream, open_stream
-from relay.upstream import Failure, open_answer, read_answer
+from relay.upstream import Answer, Failure, open_answer, read_answer
 from tokens.selectors import TokenSnapshot
 
 if TYPE_CHECKING:
@@ -66,17 +65,27 @@ class Exchange:
     """One request between a caller and the upstreams."""
 
     def __init__(
-        self, *, id: UUID, runtime: "Runtime", caller: TokenSnapshot, request: ChatRequest, endpoint: str, gate: Gate
+        self,
+        *,
+        id: UUID,
+        runtime: "Runtime",
+        caller: TokenSnapshot,
+        dialect: Dialect,
+        request: RelayRequest,
+        gate: Gate,
+        provider: str | None = None,
     ) -> None:
         self.id = id
         self._runtime = runtime
         self._caller = caller
+        self._dialect = dialect
         self._request = request
-        self._endpoint = endpoint
         self._gate = gate
+        self._provider = provider
+        self._calls = Calls(dialect, request, request_id=str(id))
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
-        self._meter = Meter(show_usage=request.wants_usage)
+        self._meter: StreamMeter | None = None
         self._settlement: asyncio.Task[bool] | None = None
         self._caller_left = False
         self._ending: Ending | None = None
@@ -110,18 +119,18 @@ class Exchange:
 
     async def whole(self) -> WholeAnswer:
         """Fetch a complete answer and settle it. Raises DomainError when every attempt failed, settled as free."""
-        raw, answer = await self._run(self._read_whole)
+        call, answer = await self._run(self._read_whole)
         self._first_byte_ms = self._elapsed_ms()
-        delivered = count_tokens(delta_texts(answer), encoding=encoding_of(self._request.model))
-        reported = normalise(answer.get("usage"))
+        reported = normalise(answer.told.usage)
         settlement = self._account(
             EndReason.COMPLETED,
             reported=reported,
-            output_estimate=delivered,
-            is_suspect="usage" in answer and not reported,
+            output_estimate=count_tokens(answer.told.texts, encoding=encoding_of(self._request.model)),
+            is_suspect=answer.told.usage is not None and not reported,
         )
         await self._settle(settlement)
-        return WholeAnswer(self._renamed(raw), settlement.charge)
+        body = call.whole(answer.raw, answer.body, settlement.charge)
+        return WholeAnswer(self._renamed(body), settlement.charge)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Open a stream and return its pieces. Raises DomainError when every attempt failed before the first event."""
@@ -131,7 +140,7 @@ class Exchange:
 
     def seen(self) -> Usage:
         """What a crash right now would be charged for."""
-        output = self._meter.output_estimate
+        output = self._meter.output_estimate if self._meter is not None else 0
         return Usage(input=self._request.prompt_estimate, output=output) if output else Usage()
 
     def abandon(self, reason: EndReason = EndReason.CLIENT_GONE) -> None:
@@ -174,16 +183,17 @@ class Exchange:
     def _may_read_on(self) -> bool:
         if self._attempts.target is None or not self._attempts.target.drains:
             return False
-        return self._opened is not None and self._meter.has_content and self._runtime.reading_on.has_room
+        return self._opened is not None and self._opened.meter.has_content and self._runtime.reading_on.has_room
 
     async def _read_on(self) -> bool:
         """Read the rest for the upstream's own counts; without them only what had been delivered is charged."""
         assert self._opened is not None
-        delivered = self._meter.output_estimate
+        meter = self._opened.meter
+        delivered = meter.output_estimate
         await self._runtime.reading_on.read(self._opened)
         self._runtime.active.pop(self.id, None)
         return await self._finish(
-            self._account(EndReason.CLIENT_GONE, reported=self._meter.reported, output_estimate=delivered)
+            self._account(EndReason.CLIENT_GONE, reported=meter.reported, output_estimate=delivered)
         )
 
     async def _place_hold(self) -> None:
@@ -205,15 +215,19 @@ class Exchange:
         model, caller = self._request.model, self._caller
         if caller.models_allowed and model not in caller.models_allowed:
             raise PermissionRefused(f"This key may not call {model}.", code="model_not_allowed", param="model")
-        return find_route(
+        route = find_route(
             self._runtime.routing.value,
             model=model,
             groups=caller.groups,
             random=self._runtime.random,
             own_ratios=self._runtime.prices.value.ratios_for(caller.user_id),
+            endpoint=self._dialect.endpoint,
+            convertible=self._dialect.conversion is not None,
+            provider=self._provider,
             sticky=sticky_key(self._request.payload),
             is_up=self._runtime.health.is_up,
         )
+        return replace(route, targets=self._calls.possible(route.targets))
 
     def _quote(self) -> Hold:
         now = timezone.now()
@@ -227,15 +241,16 @@ class Exchange:
             )
         prices = listed.prices_for(self._caller.user_id, self._request.model, entry)
         quote = Quote(price_id=entry.price_id, prices=prices, ratio_ppm=self._route.ratio_ppm)
-        self._longest = longest = self._request.max_tokens or entry.max_output_tokens
-        shortest = None if self._request.max_tokens else min(longest, SHORTEST_ANSWER)
+        asked = self._request.max_tokens
+        self._longest = longest = entry.max_output_tokens if asked is None else asked
+        shortest = min(longest, SHORTEST_ANSWER) if asked is None else None
         return Hold(
             id=self.id,
             user_id=self._caller.user_id,
             token_id=self._caller.id,
             token_name=self._caller.name,
             group=self._route.group,
-            endpoint=self._endpoint,
+            endpoint=self._dialect.name,
             is_stream=self._request.is_stream,
             model=self._request.model,
             quote=quote,
@@ -278,21 +293,30 @@ class Exchange:
                 raise
             await self._settle(self._account_failure(*self._ending))
             raise self._ending.error from None
+        except DomainError as error:
+            await self._settle(self._account_failure(error))
+            raise
         except Exception:
             self.abandon(EndReason.INTERNAL_ERROR)
             raise
 
-    async def _read_whole(self, target: Target) -> tuple[bytes, dict[str, Any]]:
-        body = self._request.body_for(target, max_tokens=self.max_tokens)
-        response = await open_answer(self._runtime.client, target, body=body, is_stream=False)
+    async def _read_whole(self, target: Target) -> tuple[Call, Answer]:
+        call = self._calls.of(target)
+        body = call.body(target, max_tokens=self.max_tokens)
+        response = await open_answer(
+            self._runtime.client, target, endpoint=call.spoken.endpoint, body=body, is_stream=False
+        )
         async with response:
-            return await read_answer(response)
+            return call, await read_answer(response, call.spoken)
 
     async def _open_stream(self, target: Target) -> AnswerStream:
-        body = self._request.body_for(target, max_tokens=self.max_tokens)
-        self._meter = Meter(show_usage=self._request.wants_usage)
-        response = await open_answer(self._runtime.client, target, body=body, is_stream=True)
-        return await open_stream(response, self._meter)
+        call = self._calls.of(target)
+        body = call.body(target, max_tokens=self.max_tokens)
+        self._meter = call.meter()
+        response = await open_answer(
+            self._runtime.client, target, endpoint=call.spoken.endpoint, body=body, is_stream=True
+        )
+        return await open_stream(response, call.spoken, self._meter)
 
     # ── The stream ───────────────────────────────────────────────────────────
 
@@ -312,17 +336,16 @@ class Exchange:
             logger.exception("a stream broke in our hands")
             error = InternalError("Something went wrong on our side. Please retry.")
         opened.close()
-        yield await self._finish_stream(error)
+        yield await self._finish_stream(opened.meter, error)
 
-    async def _finish_stream(self, error: DomainError | None) -> bytes:
-        is_complete = self._meter.is_done or self._meter.is_finished
-        if error is None and is_complete:
+    async def _finish_stream(self, meter: StreamMeter, error: DomainError | None) -> bytes:
+        if error is None and (meter.is_done or meter.is_finished):
             settlement = self._account_stream(EndReason.COMPLETED, http_status=200)
             await self._settle(settlement)
-            return self._renamed(self._meter.usage_due(settlement.usage)) + sse.DONE_EVENT
+            return self._renamed(meter.end(settlement.usage, settlement.charge))
         broken, reason = self._break(error)
         await self._settle(self._account_stream(reason, http_status=200, error_code=broken.code))
-        return sse.encode(error_bytes(broken))
+        return meter.error_event(broken)
 
     def _break(self, error: DomainError | None) -> "Ending":
         """What the caller is told of a stream that did not end well, and how the record calls it."""
@@ -347,9 +370,9 @@ class Exchange:
         meter = self._meter
         return self._account(
             reason,
-            reported=meter.reported,
-            output_estimate=meter.output_estimate,
-            is_suspect=meter.saw_usage and meter.reported is None,
+            reported=meter.reported if meter else None,
+            output_estimate=meter.output_estimate if meter else 0,
+            is_suspect=meter is not None and meter.saw_usage and meter.reported is None,
             http_status=http_status,
             error_code=error_code,
         )
@@ -393,7 +416,7 @@ class Exchange:
         )
 
     def _rule_and_usage(self, reported: Reported | None, output_estimate: int) -> tuple[Rule, Usage]:
-        if not output_estimate:
+        if not output_estimate and (self._dialect.is_text or self._first_byte_ms is None):
             return Rule.NOTHING, reported.usage if reported else Usage()
         if reported is not None:
             return Rule.REPORTED, reported.usage

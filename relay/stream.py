@@ -11,8 +11,7 @@ from django.conf import settings
 from config.kernel.errors import UpstreamFailed, UpstreamTimedOut
 from relay import sse
 from relay.decoding import Inflated, Plain, Undecodable
-from relay.meter import Meter
-from relay.replay import events_of
+from relay.dialects.base import Dialect, StreamMeter
 from relay.upstream import Failure, decoder_of, from_error_body, read_answer
 
 PING_SECONDS = 15.0
@@ -25,7 +24,7 @@ class AnswerStream:
     """An opened stream of which something can be sent; `pieces` goes on after `first`."""
 
     response: aiohttp.ClientResponse
-    meter: Meter
+    meter: StreamMeter
     first: bytes
     pieces: AsyncIterator[bytes]
     reader: "Reader"
@@ -35,12 +34,12 @@ class AnswerStream:
         self.response.close()
 
 
-async def open_stream(response: aiohttp.ClientResponse, meter: Meter) -> AnswerStream:
+async def open_stream(response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter) -> AnswerStream:
     """Wait for the first event, so that a channel that has nothing to say can still be failed over. Raises Failure.
 
     An upstream that has accepted the request and then thinks for long is taken at its word: what can be sent is a ping.
     """
-    reader = Reader(response, meter)
+    reader = Reader(response, spoken, meter)
     pieces = reader.pieces() if response.content_type == "text/event-stream" else reader.replayed()
     try:
         first = await anext(pieces, b"")
@@ -55,8 +54,9 @@ async def open_stream(response: aiohttp.ClientResponse, meter: Meter) -> AnswerS
 class Reader:
     """Reads one stream. Who stops reading may go on later with new `pieces()`: nothing that came is lost."""
 
-    def __init__(self, response: aiohttp.ClientResponse, meter: Meter) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter) -> None:
         self._response = response
+        self._spoken = spoken
         self._meter = meter
         self._splitter = sse.EventSplitter()
         self._patience = Patience()
@@ -66,8 +66,10 @@ class Reader:
     async def replayed(self) -> AsyncIterator[bytes]:
         """A whole answer, sent by an upstream that was asked for a stream, as the stream it should have been."""
         async with self._response:
-            _, answer = await read_answer(self._response)
-        piece = self._forward(events_of(answer))
+            answer = await read_answer(self._response, self._spoken)
+        if self._spoken.replay is None:
+            raise _failed("The upstream did not stream its answer.")
+        piece = self._forward(self._spoken.replay(answer.body))
         if self._meter.delivered:
             yield piece
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import orjson
@@ -21,6 +21,8 @@ from config.kernel.errors import (
 )
 from relay.blame import Blame, blame_of
 from relay.decoding import Inflated, Plain, Undecodable, decoder_for
+from relay.dialects.base import Dialect, NativeAnswer
+from relay.endpoints import Endpoint
 from relay.errors import sanitised, without_key
 from relay.hops import HOP_HEADER, own_mark
 from relay.routing import Target
@@ -67,12 +69,14 @@ def new_client() -> Client:
     return open_client(timeout=timeout, read_buffer=256 * 1024)
 
 
-async def open_answer(client: Client, target: Target, *, body: bytes, is_stream: bool) -> aiohttp.ClientResponse:
-    """Send one chat request; returns the answer with status 200 and its body unread. Raises Failure."""
-    headers = headers_to(target, is_stream=is_stream)
+async def open_answer(
+    client: Client, target: Target, *, endpoint: Endpoint, body: bytes, is_stream: bool
+) -> aiohttp.ClientResponse:
+    """Send one request; returns the answer with status 200 and its body unread. Raises Failure."""
+    headers = headers_to(target, endpoint=endpoint, is_stream=is_stream)
     try:
         async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
-            response = await client.send("POST", target.url(), headers=headers, body=body)
+            response = await client.send("POST", target.url(endpoint), headers=headers, body=body)
     except (aiohttp.ClientError, OSError, EgressError) as error:
         raise _not_answered(target, error) from None
     if response.status != 200:
@@ -80,7 +84,7 @@ async def open_answer(client: Client, target: Target, *, body: bytes, is_stream:
     return response
 
 
-def headers_to(target: Target, *, is_stream: bool) -> dict[str, str]:
+def headers_to(target: Target, *, endpoint: Endpoint, is_stream: bool) -> dict[str, str]:
     """All that an upstream gets to see; the HTTP client adds `Host` and `Content-Length`.
 
     None of the caller's own headers goes up, and none of the answer's comes back.
@@ -90,7 +94,7 @@ def headers_to(target: Target, *, is_stream: bool) -> dict[str, str]:
         "Accept": "text/event-stream" if is_stream else "application/json",
         "Accept-Encoding": "identity",
         HOP_HEADER: own_mark(),
-        **target.headers(),
+        **target.headers(endpoint),
     }
 
 
@@ -101,8 +105,16 @@ def _not_answered(target: Target, error: Exception) -> Failure:
     return Failure(_unreachable(error), may_fail_over=True, reason=reason)
 
 
-async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str, Any]]:
-    """The whole body of a non-streamed answer and its JSON. Raises Failure for anything but a chat completion."""
+class Answer(NamedTuple):
+    """A whole answer: its bytes, the JSON in them, and what that tells in its dialect."""
+
+    raw: bytes
+    body: dict[str, Any]
+    told: NativeAnswer
+
+
+async def read_answer(response: aiohttp.ClientResponse, spoken: Dialect) -> Answer:
+    """The whole body of an answer that is not streamed. Raises Failure for anything but an answer of the dialect."""
     try:
         async with asyncio.timeout(settings.RELAY_TOTAL_TIMEOUT):
             raw = await _read_limited(response, MAX_ANSWER_BYTES)
@@ -112,16 +124,13 @@ async def read_answer(response: aiohttp.ClientResponse) -> tuple[bytes, dict[str
         raise Failure(_unreachable(error), may_fail_over=True) from None
     except Undecodable:
         raise _unreadable() from None
-    answer = _json_object(raw)
-    if answer is None:
+    body = _json_object(raw)
+    if body is None:
         raise _unreadable()
-    if answer.get("error"):
-        raise Failure(from_error_body(answer["error"]), may_fail_over=True, upstream_status=200)
-    if not answer.get("choices"):
-        raise Failure(
-            UpstreamFailed("The upstream answered without any choice."), may_fail_over=True, upstream_status=200
-        )
-    return raw, answer
+    told = spoken.read(body)
+    if told.problem is not None:
+        raise Failure(from_error_body(told.problem), may_fail_over=True, upstream_status=200)
+    return Answer(raw, body, told)
 
 
 def decoder_of(response: aiohttp.ClientResponse) -> Plain | Inflated:

@@ -1,7 +1,7 @@
 """The OpenAI-compatible API: DRF views with a short asynchronous dispatch of their own."""
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from django.conf import settings
@@ -13,8 +13,12 @@ from config.kernel.errors import DomainError, NotFound
 from config.kernel.money import decimal_usd
 from relay.asgi import EventStream
 from relay.authentication import KeyAuthentication
-from relay.chat import parse_chat_request
-from relay.errors import InternalError, error_response
+from relay.dialects.base import Dialect
+from relay.dialects.chat import CHAT
+from relay.dialects.completions import COMPLETIONS
+from relay.dialects.messages import MESSAGES, parse_count
+from relay.dialects.responses import RESPONSES
+from relay.errors import InternalError, error_object, error_response
 from relay.exchange import Exchange
 from relay.limits import Gate
 from relay.runtime import current
@@ -65,30 +69,76 @@ class RelayView(APIView):
 
     def handle_exception(self, error: Exception) -> HttpResponse:  # type: ignore[override]
         """The answer of a failure; an unforeseen one is logged and told without its text."""
-        if isinstance(error, DomainError):
-            return error_response(error)
-        logger.error("unhandled error in the relay", exc_info=error)
-        return error_response(InternalError("Something went wrong on our side. Please retry."))
+        if not isinstance(error, DomainError):
+            logger.error("unhandled error in the relay", exc_info=error)
+            error = InternalError("Something went wrong on our side. Please retry.")
+        return error_response(error, body=self.error_body(error))
+
+    def error_body(self, error: DomainError) -> dict[str, Any]:
+        """The error in the shape of the endpoint's dialect."""
+        return error_object(error)
 
 
-class ChatCompletions(RelayView):
-    """`POST /v1/chat/completions`."""
+class Generation(RelayView):
+    """Asks a model, in one dialect."""
 
-    async def post(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponseBase:
+    dialect: ClassVar[Dialect]
+
+    async def post(self, request: HttpRequest, caller: TokenSnapshot, provider: str | None = None) -> HttpResponseBase:
         assert self.gate is not None
+        if provider is not None:
+            check_provider(provider)
         exchange = Exchange(
             id=request.id,  # type: ignore[attr-defined]
             runtime=current(),
             caller=caller,
-            request=parse_chat_request(request.body),
-            endpoint="chat.completions",
+            dialect=self.dialect,
+            request=self.dialect.parse(request.body),
             gate=self.gate,
+            provider=provider,
         )
         await exchange.begin()
         response = await (_streamed(exchange) if exchange.is_stream else _whole(exchange))
         if exchange.max_tokens is not None:
             response.headers["X-Tollbooth-Max-Tokens"] = str(exchange.max_tokens)
         return response
+
+    def error_body(self, error: DomainError) -> dict[str, Any]:
+        return self.dialect.error_body(error)
+
+
+class ChatCompletions(Generation):
+    """`POST /v1/chat/completions`, also pinned to one provider's channels."""
+
+    dialect = CHAT
+
+
+class Completions(Generation):
+    """`POST /v1/completions`: legacy, made of chat completions."""
+
+    dialect = COMPLETIONS
+
+
+class Responses(Generation):
+    """`POST /v1/responses`."""
+
+    dialect = RESPONSES
+
+
+class Messages(Generation):
+    """`POST /v1/messages`: Anthropic's dialect."""
+
+    dialect = MESSAGES
+
+
+class CountTokens(RelayView):
+    """`POST /v1/messages/count_tokens`: our own count; free, and asks no upstream."""
+
+    async def post(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponse:
+        return _json({"input_tokens": parse_count(request.body).prompt_estimate})
+
+    def error_body(self, error: DomainError) -> dict[str, Any]:
+        return MESSAGES.error_body(error)
 
 
 async def _streamed(exchange: Exchange) -> EventStream:
@@ -103,17 +153,22 @@ async def _whole(exchange: Exchange) -> HttpResponse:
 
 
 class ModelList(RelayView):
-    """`GET /v1/models`: what this key may call."""
+    """`GET /v1/models`: what this key may call, of all providers or of one."""
 
-    async def get(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponse:
-        return _json({"object": "list", "data": [_model_object(name) for name in callable_models(caller)]})
+    async def get(self, request: HttpRequest, caller: TokenSnapshot, provider: str | None = None) -> HttpResponse:
+        if provider is not None:
+            check_provider(provider)
+        names = callable_models(caller, provider=provider)
+        return _json({"object": "list", "data": [_model_object(name) for name in names]})
 
 
 class ModelDetail(RelayView):
     """`GET /v1/models/{id}`."""
 
-    async def get(self, request: HttpRequest, caller: TokenSnapshot, model: str) -> HttpResponse:
-        if model not in callable_models(caller):
+    async def get(
+        self, request: HttpRequest, caller: TokenSnapshot, model: str, provider: str | None = None
+    ) -> HttpResponse:
+        if model not in callable_models(caller, provider=provider):
             raise NotFound(
                 f"The model {model} does not exist or is not offered to this key.",
                 code="model_not_found",
@@ -134,13 +189,21 @@ class UnknownPath(RelayView):
         )
 
 
-def callable_models(caller: TokenSnapshot) -> list[str]:
+def callable_models(caller: TokenSnapshot, *, provider: str | None = None) -> list[str]:
     """Models with a price and an enabled channel in the key's groups, within the key's own list."""
     runtime, now = current(), timezone.now()
-    offered = runtime.routing.value.models_of(caller.groups)
+    offered = runtime.routing.value.models_of(caller.groups, provider=provider)
     if caller.models_allowed:
         offered &= caller.models_allowed
     return sorted(model for model in offered if runtime.prices.value.price_of(model, at=now))
+
+
+def check_provider(provider: str) -> None:
+    """Raises NotFound naming the providers there are."""
+    known = current().routing.value.providers
+    if provider not in known:
+        names = ", ".join(sorted(known))
+        raise NotFound(f"There is no provider {provider[:80]} here. Providers: {names}.", code="provider_not_found")
 
 
 def _model_object(model: str) -> dict[str, Any]:

@@ -6,6 +6,13 @@ from relay import v1
 
 urlpatterns = [
     path("chat/completions", v1.ChatCompletions.as_view()),
+    path("completions", v1.Completions.as_view()),
+    path("responses", v1.Responses.as_view()),
+    path("messages", v1.Messages.as_view()),
+    path("messages/count_tokens", v1.CountTokens.as_view()),
+    path("ai/<str:provider>/chat/completions", v1.ChatCompletions.as_view()),
+    path("ai/<str:provider>/models", v1.ModelList.as_view()),
+    path("ai/<str:provider>/models/<path:model>", v1.ModelDetail.as_view()),
     path("models", v1.ModelList.as_view()),
     path("models/<path:model>", v1.ModelDetail.as_view()),
     re_path(r"", v1.UnknownPath.as_view()),

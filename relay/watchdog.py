@@ -1,4 +1,4 @@
-"""Says so when the event loop stands still: everything a process serves stands still with it, and nothing else tells."""
+"""Says so when the event loop stands still: all that a process serves stands still with it, and nothing else tells."""
 
 import asyncio
 import logging

@@ -1,12 +1,17 @@
 """What the exchange asks of a dialect, and what one makes of chat completions where a channel knows nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from billing.pricing import Usage
+from billing.prompt import Prompt, prompt_of
 from billing.usage import Reported
 from config.kernel.errors import DomainError
+from config.kernel.money import NanoUSD
+from relay.endpoints import Endpoint
+from relay.errors import error_object
 
 
 @dataclass(frozen=True)
@@ -18,19 +23,51 @@ class RelayRequest:
     model: str
     is_stream: bool
     wants_usage: bool  # whether the caller may see the stream's usage event
-    max_tokens: int | None
+    max_tokens: int | None  # the longest answer asked for; 0 where there is no text to generate
     choices: int = 1
+    wants_cost: bool = False  # `usage.cost` in the answer
+
+    @cached_property
+    def prompt_bound(self) -> int:
+        """No more prompt tokens than this."""
+        return self._prompt.bound(self.model)
+
+    @cached_property
+    def prompt_estimate(self) -> int:
+        """A fair guess of the prompt's tokens; kept, because every heartbeat of a stream asks for it."""
+        return self._prompt.estimate(self.model)
+
+    def tokens_estimate(self) -> int:
+        """A fair guess of what the prompt and the longest answer asked for make together."""
+        return self.prompt_estimate + (self.max_tokens or 0) * self.choices
+
+    @cached_property
+    def _prompt(self) -> Prompt:
+        return prompt_of(self.payload)
 
 
 class StreamMeter(Protocol):
     """Watches a stream in its own dialect pass by."""
 
-    saw_usage: bool
-    is_finished: bool  # the answer said why it ended
-    is_done: bool  # the stream's end mark was seen
-    error: Mapping[str, Any] | None
-    delivered: int  # data events passed on
-    closing: bytes  # the end event's bytes, kept back by `forward`, to be sent after the settlement; empty before it
+    @property
+    def saw_usage(self) -> bool:
+        """Whether the upstream sent any usage, be it usable or not."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the answer said why it ended."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the stream's end mark was seen."""
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """The error that the upstream sent instead of going on."""
+
+    @property
+    def delivered(self) -> int:
+        """Data events passed on."""
 
     def forward(self, event: bytes) -> bytes | None:
         """One whole event's bytes: what the caller may see of it, None for nothing.
@@ -50,8 +87,10 @@ class StreamMeter(Protocol):
     def output_estimate(self) -> int:
         """Tokens passed on so far, counted here."""
 
-    def usage_due(self, usage: Usage) -> bytes:
-        """The usage event the caller asked for and the upstream never sent, of what is charged; or empty."""
+    def end(self, usage: Usage, charge: NanoUSD) -> bytes:
+        """What closes a complete answer, sent after its settlement: the end mark, and before it a usage event that the
+        caller asked for and the upstream never sent, made of what is charged.
+        """
 
     def error_event(self, error: DomainError) -> bytes:
         """The event of this dialect that tells of a broken answer; nothing follows it."""
@@ -91,3 +130,21 @@ class Conversion(Protocol):
 
     def stream(self, *, payload: Mapping[str, Any], model: str, request_id: str) -> StreamConversion:
         """A conversion for one stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One endpoint of the API: how its requests are read, and its answers, whole and streamed."""
+
+    name: str  # on the usage record
+    endpoint: Endpoint  # what a channel must have to be asked in it
+    parse: Callable[[bytes], RelayRequest]
+    read: Callable[[Mapping[str, Any]], NativeAnswer]
+    error_body: Callable[[DomainError], dict[str, Any]] = error_object
+    new_meter: Callable[[RelayRequest], StreamMeter] | None = None  # None for what is never streamed
+    replay: Callable[[Mapping[str, Any]], list[bytes]] | None = None  # a whole answer as the events of a stream
+    adjust: Callable[[RelayRequest], dict[str, Any]] | None = None  # fields the relay needs otherwise; None removes one
+    limit_field: str = ""  # what it calls the longest answer; empty: the upstream has a word for it
+    conversion: Conversion | None = None  # serves it from chat completions
+    is_native: bool = True  # whether a channel may be asked in it
+    is_text: bool = True  # whether an answer without a character of text is no answer

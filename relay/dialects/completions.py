@@ -13,8 +13,10 @@ import orjson
 
 from config.kernel.errors import DomainError, InvalidInput
 from relay import sse
-from relay.dialects.base import Conversion, RelayRequest, StreamConversion
+from relay.dialects.base import Conversion, Dialect, RelayRequest, StreamConversion
+from relay.dialects.chat.answer import read_answer
 from relay.dialects.fields import json_object, model_name, optional_bool, optional_count, optional_object
+from relay.endpoints import Endpoint
 from relay.errors import error_bytes
 
 MAX_CHOICES = 128
@@ -100,6 +102,9 @@ class _FromChat:
 
 
 CONVERSION: Conversion = _FromChat()
+COMPLETIONS = Dialect(
+    name="completions", endpoint=Endpoint.CHAT, parse=parse, read=read_answer, conversion=CONVERSION, is_native=False
+)
 
 
 class CompletionStream:

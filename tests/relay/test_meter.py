@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from billing.pricing import Usage
-from relay.meter import Meter
+from relay.dialects.chat import Meter
 from relay.sse import DONE_EVENT, BrokenEvent, data_of, encode
 
 
@@ -158,20 +158,31 @@ class TestUsage:
     def test_that_never_came_is_made_of_what_is_charged(self):
         meter = Meter(show_usage=True)
         meter.forward(chunk("x", id="one", created=3, model="mini"))
-        event = orjson.loads(data_of(meter.usage_due(Usage(input=9, cache_read=1, output=2))))
+        event = orjson.loads(data_of(meter.end(Usage(input=9, cache_read=1, output=2), 7).removesuffix(DONE_EVENT)))
         assert event == {
             "id": "one",
             "created": 3,
             "model": "mini",
             "object": "chat.completion.chunk",
             "choices": [],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+            "usage": {
+                "prompt_tokens": 10,
+                "completion_tokens": 2,
+                "total_tokens": 12,
+                "prompt_tokens_details": {"cached_tokens": 1},
+            },
         }
 
     def test_that_came_is_not_made_again(self):
         meter = Meter(show_usage=True)
         meter.forward(USAGE)
-        assert meter.usage_due(Usage(input=9, output=2)) == b""
+        assert meter.end(Usage(input=9, output=2), 7) == DONE_EVENT
 
     def test_that_nobody_asked_for_is_not_made(self):
-        assert Meter(show_usage=False).usage_due(Usage(input=9, output=2)) == b""
+        assert Meter(show_usage=False).end(Usage(input=9, output=2), 7) == DONE_EVENT
+
+    def test_with_its_cost_waits_for_the_settlement(self):
+        meter = Meter(show_usage=True, show_cost=True)
+        assert meter.forward(USAGE) is None
+        event = orjson.loads(data_of(meter.end(Usage(input=9, output=2), 42_000).removesuffix(DONE_EVENT)))
+        assert event["usage"]["cost"] == 0.000042

@@ -5,7 +5,7 @@ import pytest
 from billing.pricing import upper_bound
 from billing.proof import check_books
 from config.kernel.money import usd
-from relay.chat import parse_chat_request
+from relay.dialects.chat import CHAT
 from tests.relay.conftest import chat
 from tests.relay.odd_upstream import Answer, odd_upstream
 
@@ -33,7 +33,7 @@ def test_the_answer_is_as_long_as_the_balance_affords(caller_of):
     assert answer.headers["X-Tollbooth-Max-Tokens"] == str(sent["max_tokens"])
     (record,) = alice.records
     assert record.hold == usd("0.002")
-    prompt = parse_chat_request(answer.request.body).prompt_bound
+    prompt = CHAT.parse(answer.request.body).prompt_bound
 
     def cost_of(tokens):
         return upper_bound(prompt_tokens=prompt, completion_tokens=tokens, quote=record.quote)
@@ -46,7 +46,7 @@ def test_the_answer_is_as_long_as_the_balance_affords(caller_of):
 def test_several_choices_share_what_is_left(caller_of):
     alice, answer, sent = ask(caller_of, balance="0.004", n=3)
     (record,) = alice.records
-    prompt, each = parse_chat_request(answer.request.body).prompt_bound, sent["max_tokens"]
+    prompt, each = CHAT.parse(answer.request.body).prompt_bound, sent["max_tokens"]
     all_of_it, more = (
         upper_bound(prompt_tokens=prompt, completion_tokens=3 * tokens, quote=record.quote)
         for tokens in (each, each + 1)

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relay.dialects.base import Conversion
+from relay.dialects.base import Conversion, Dialect
 from relay.dialects.messages.answer import message_of
 from relay.dialects.messages.errors import error_body, error_event
 from relay.dialects.messages.native import MessagesMeter, read_answer
 from relay.dialects.messages.parse import parse, parse_count
 from relay.dialects.messages.request import chat_payload
 from relay.dialects.messages.stream import MessageStream
+from relay.endpoints import Endpoint
 
 __all__ = [
     "CONVERSION",
+    "MESSAGES",
     "MessagesMeter",
     "error_body",
     "error_event",
@@ -38,3 +40,14 @@ class _FromChat:
 
 
 CONVERSION: Conversion = _FromChat()
+
+MESSAGES = Dialect(
+    name="messages",
+    endpoint=Endpoint.MESSAGES,
+    parse=parse,
+    read=read_answer,
+    error_body=error_body,
+    new_meter=lambda _request: MessagesMeter(),
+    limit_field="max_tokens",
+    conversion=CONVERSION,
+)

@@ -7,12 +7,14 @@ from typing import Any
 from billing.pricing import Usage
 from billing.usage import Reported, count, from_anthropic
 from config.kernel.errors import DomainError
+from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
 from relay.dialects.delivered import Delivered, object_of
 from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
 
+MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TELLING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"', b'"ping"')
 _TEXTS = ("text", "thinking", "partial_json", "name")
 
@@ -28,12 +30,12 @@ class MessagesMeter:
         self.saw_usage = False
         self.is_finished = False
         self.is_done = False
-        self.closing = b""
+        self._closing = b""
         self.error: Mapping[str, Any] | None = None
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for an error and for `message_stop`, which is kept as `closing`.
+        """The event's bytes unchanged, or None for an error and for `message_stop`, which is kept for `end`.
 
         Raises BrokenEvent for data that is no JSON object, as far as it is looked at.
         """
@@ -58,7 +60,7 @@ class MessagesMeter:
                 self.is_finished |= bool(_object(told.get("delta")).get("stop_reason"))
                 self._note_usage(told.get("usage"), is_last=True)
             case "message_stop":
-                self.is_done, self.closing = True, event
+                self.is_done, self._closing = True, event
             case "error" | None if told.get("error"):
                 self.error = _problem(told["error"])
         return not self.is_done and self.error is None
@@ -93,9 +95,9 @@ class MessagesMeter:
         """Tokens delivered so far, counted here."""
         return self._text.tokens
 
-    def usage_due(self, usage: Usage) -> bytes:
-        """Nothing: `message_delta` tells the usage, and no answer is complete without one."""
-        return b""
+    def end(self, usage: Usage, charge: NanoUSD) -> bytes:
+        """`message_stop`; the usage was told before it, and no answer is complete without."""
+        return self._closing or MESSAGE_STOP
 
     def error_event(self, error: DomainError) -> bytes:
         """`event: error`."""

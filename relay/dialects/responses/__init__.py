@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from relay.dialects.base import Conversion, StreamConversion
+from relay.dialects.base import Conversion, Dialect, StreamConversion
 from relay.dialects.responses.answer import answer
 from relay.dialects.responses.native import ResponsesMeter, read_answer
 from relay.dialects.responses.request import chat_payload, parse
 from relay.dialects.responses.stream import ResponsesStream
+from relay.endpoints import Endpoint
 
-__all__ = ["CONVERSION", "ResponsesMeter", "parse", "read_answer"]
+__all__ = ["CONVERSION", "RESPONSES", "ResponsesMeter", "parse", "read_answer"]
 
 
 class _FromChat:
@@ -28,3 +29,13 @@ class _FromChat:
 
 
 CONVERSION: Conversion = _FromChat()
+
+RESPONSES = Dialect(
+    name="responses",
+    endpoint=Endpoint.RESPONSES,
+    parse=parse,
+    read=read_answer,
+    new_meter=lambda _request: ResponsesMeter(),
+    limit_field="max_output_tokens",
+    conversion=CONVERSION,
+)

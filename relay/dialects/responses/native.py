@@ -9,6 +9,7 @@ from typing import Any
 from billing.pricing import Usage
 from billing.usage import Reported, normalise
 from config.kernel.errors import DomainError
+from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
 from relay.dialects.delivered import Delivered, object_of
@@ -29,12 +30,12 @@ class ResponsesMeter:
         self.saw_usage = False
         self.is_finished = False
         self.is_done = False
-        self.closing = b""
+        self._closing = b""
         self.error: Mapping[str, Any] | None = None
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for an error and for the last event, which is kept as `closing`.
+        """The event's bytes unchanged, or None for an error and for the last event, which is kept for `end`.
 
         Raises BrokenEvent for data that is no JSON object.
         """
@@ -59,7 +60,7 @@ class ResponsesMeter:
 
     def _end(self, event: bytes, response: Mapping[str, Any]) -> None:
         self.is_finished = self.is_done = True
-        self.closing = event
+        self._closing = event
         self._note_usage(response)
         if not self._delivered.has_content:
             for text in _texts_of(response):
@@ -85,9 +86,9 @@ class ResponsesMeter:
         """Tokens passed on so far, counted here."""
         return self._delivered.tokens
 
-    def usage_due(self, usage: Usage) -> bytes:
-        """Nothing: usage is part of the last event, not an event of its own."""
-        return b""
+    def end(self, usage: Usage, charge: NanoUSD) -> bytes:
+        """The event with the whole response, its usage included."""
+        return self._closing
 
     def error_event(self, error: DomainError) -> bytes:
         """`error`, and `response.failed` when the response had begun."""

@@ -7,6 +7,7 @@ from billing.pricing import Usage
 from config.kernel.errors import UpstreamFailed
 from relay import sse
 from relay.dialects.messages import MessagesMeter, read_answer
+from relay.dialects.messages.native import MESSAGE_STOP
 
 USED = {"input_tokens": 20, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 30, "output_tokens": 1}
 
@@ -49,9 +50,9 @@ def test_a_whole_stream_passes_unchanged_but_for_its_end():
     ]
     meter = MessagesMeter()
     assert [meter.forward(one) for one in events] == events
-    assert (meter.is_finished, meter.is_done, meter.closing) == (True, False, b"")
+    assert (meter.is_finished, meter.is_done) == (True, False)
     assert meter.forward(STOP) is None
-    assert (meter.is_done, meter.closing) == (True, STOP)
+    assert (meter.is_done, meter.end(Usage(), 0)) == (True, STOP)
     assert meter.reported.usage == Usage(input=20, cache_read=100, cache_write=30, output=12)
     assert not meter.reported.is_suspect
     assert meter.saw_usage
@@ -178,7 +179,7 @@ def test_an_error_of_ours():
 
 
 def test_no_usage_is_owed():
-    assert MessagesMeter().usage_due(Usage(input=1, output=1)) == b""
+    assert MessagesMeter().end(Usage(input=1, output=1), 7) == MESSAGE_STOP
 
 
 # ── Whole answers ────────────────────────────────────────────────────────────

@@ -55,7 +55,7 @@ def test_an_opening_is_no_content():
 def test_the_last_event_is_kept_back_with_its_usage(kind):
     meter, passed = metered(delta("Hello"), ended(kind))
     assert passed[1] is None
-    assert meter.closing == ended(kind)
+    assert meter.end(Usage(), 0) == ended(kind)
     assert meter.is_done
     assert meter.is_finished
     assert meter.saw_usage
@@ -79,7 +79,7 @@ def test_a_failure_is_kept_back_and_noted():
     assert passed[1] is None
     assert meter.error == {"code": "server_error", "message": "Sorry"}
     assert not meter.is_done
-    assert meter.closing == b""
+    assert meter.end(Usage(), 0) == b""
 
 
 def test_a_failure_may_still_tell_its_usage():
@@ -161,7 +161,7 @@ def test_what_never_began_cannot_have_failed():
 
 
 def test_there_is_no_usage_event_to_make_up():
-    assert ResponsesMeter().usage_due(Usage(input=1, output=1)) == b""
+    assert ResponsesMeter().end(Usage(input=1, output=1), 7) == b""
 
 
 # ── Whole answers ────────────────────────────────────────────────────────────

@@ -11,8 +11,8 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from config.kernel.errors import RateLimited, UpstreamFailed
+from relay.dialects.chat.replay import events_of as replayed
 from relay.dialects.responses import CONVERSION
-from relay.replay import events_of as replayed
 from relay.sse import DONE, data_of
 from tests.relay.dialects.wire import events_of
 

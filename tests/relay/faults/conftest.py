@@ -9,7 +9,7 @@ from billing.proof import check_books
 from billing.tokenizer import count_tokens, guess_tokens
 from config.kernel.money import usd
 from relay import sse
-from relay.meter import delta_texts
+from relay.dialects.chat.answer import delta_texts
 from tests.relay import misbehaviours
 from tests.relay.conftest import chat
 from tests.relay.scripted_upstream import scripted_upstream

@@ -9,15 +9,19 @@ import orjson
 from billing.pricing import Usage
 from billing.usage import Reported, character_kinds, estimate_tokens, normalise
 from config.kernel.errors import DomainError
+from config.kernel.money import NanoUSD, decimal_usd
 from relay import sse
+from relay.dialects.chat.answer import delta_texts, usage_object
 from relay.errors import error_bytes
 
 
 class Meter:
     """One stream's figures. `forward` returns what the client may see."""
 
-    def __init__(self, *, show_usage: bool) -> None:
-        self._show_usage = show_usage
+    def __init__(self, *, show_usage: bool, show_cost: bool = False) -> None:
+        self._show_usage = show_usage and not show_cost  # with the cost, which is known only after the last of them
+        self._owes_usage = show_usage or show_cost
+        self._show_cost = show_cost
         self._shown_usage = False
         self._ascii = 0
         self._other = 0
@@ -29,7 +33,6 @@ class Meter:
         self.saw_usage = False
         self.is_finished = False
         self.is_done = False
-        self.closing = b""
         self.error: Mapping[str, Any] | None = None
         self.delivered = 0
 
@@ -40,7 +43,7 @@ class Meter:
         """
         data = sse.data_of(event)
         if data == sse.DONE:
-            self.is_done, self.closing = True, sse.DONE_EVENT
+            self.is_done = True
             return None
         if not data:
             return event
@@ -112,36 +115,22 @@ class Meter:
         """Tokens delivered so far, counted here."""
         return estimate_tokens(ascii_characters=self._ascii, other_characters=self._other)
 
-    def usage_due(self, usage: Usage) -> bytes:
-        """The usage event that the caller asked for and the upstream never sent, made of what is charged; or empty."""
-        if not self._show_usage or self._shown_usage:
+    def end(self, usage: Usage, charge: NanoUSD) -> bytes:
+        """The end mark, and before it the usage event if the caller asked for one that was not shown yet."""
+        return self._usage_due(usage, charge) + sse.DONE_EVENT
+
+    def _usage_due(self, usage: Usage, charge: NanoUSD) -> bytes:
+        if not self._owes_usage or self._shown_usage:
             return b""
-        prompt, completion = usage.prompt_total, usage.completion_total
-        counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        counts = usage_object(usage)
+        if self._show_cost:
+            counts["cost"] = orjson.Fragment(decimal_usd(charge))
         event = {**(self._head or {}), "object": "chat.completion.chunk", "choices": [], "usage": counts}
         return sse.encode(orjson.dumps(event))
 
     def error_event(self, error: DomainError) -> bytes:
         """The event that tells of a broken answer."""
         return sse.encode(error_bytes(error))
-
-
-def delta_texts(chunk: Mapping[str, Any] | None) -> list[str]:
-    """Every piece of generated text in a chunk or a whole answer: content, reasoning, refusals, tool calls."""
-    choices = (chunk or {}).get("choices")
-    if not isinstance(choices, list):
-        return []
-    parts = [choice.get("delta") or choice.get("message") for choice in choices if isinstance(choice, dict)]
-    return [text for part in parts if isinstance(part, dict) for text in _texts_of(part)]
-
-
-def _texts_of(part: dict[str, Any]) -> list[str]:
-    names = ("content", "reasoning_content", "reasoning", "refusal")
-    texts = [part[name] for name in names if isinstance(part.get(name), str)]
-    calls = part.get("tool_calls")
-    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    fields = [f[name] for f in functions if isinstance(f, dict) for name in ("name", "arguments") if name in f]
-    return [text for text in (*texts, *fields) if isinstance(text, str) and text]
 
 
 def _json(data: bytes) -> dict[str, Any] | None:
