@@ -79,6 +79,11 @@ class Attempts:
         if slot is not None:
             await self._keeper.limiter.end(*slot)
 
+    def broke_off(self) -> None:
+        """The answer had begun and did not end well: nothing is tried again, but the channel's circuit counts it."""
+        if self.target is not None:
+            self._keeper.health.fail(self.target, Blame.CHANNEL)
+
     @property
     def _may_go_on(self) -> bool:
         if not self.records:

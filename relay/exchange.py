@@ -351,6 +351,8 @@ class Exchange:
         """What the caller is told of a stream that did not end well, and how the record calls it."""
         if self._ending is not None:
             return self._ending
+        if not isinstance(error, InternalError):
+            self._attempts.broke_off()
         early = UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
         return Ending(error or early, _reason_of(error))
 

@@ -136,6 +136,14 @@ def test_while_every_circuit_is_open_the_caller_is_told_at_once(upstreams, house
     nothing_is_held(alice)
 
 
+def test_a_channel_whose_streams_break_off_is_left_alone(caller_of):
+    cut = {"name": "cut", "models": {"house": "sandbox-cut"}, "priority": 9}
+    alice = caller_of(models=["house"], channels=[cut, {"name": "whole", "models": {"house": "sandbox-mini"}}])
+    told = [ask(alice, stream=True).text for _ in range(8)]
+    assert ["[DONE]" in text for text in told] == [False] * 6 + [True] * 2
+    assert tried(alice.records[-1]) == [("whole", 200)]
+
+
 def test_bad_requests_open_no_circuit(upstreams, house_of):
     (upstream,) = upstreams(error(400, "No such parameter."))
     alice, _clock = house_of(upstream)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from relay.health import Health
+from relay.runtime import current
 from tests.relay.conftest import chat
 from tests.relay.fault_proxy import fault_proxy
 from tests.relay.faults.conftest import Case
@@ -44,6 +46,7 @@ def is_told_the_truth(here, told):
 def test_a_connection_that_ends_anywhere(here, network, how):
     seen = set()
     for offset in OFFSETS:
+        current().health = Health()  # in a row, these would open the channel's circuit
         setattr(network, how, offset)
         told = here.ask("well-behaved")
         is_told_the_truth(here, told)
