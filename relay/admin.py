@@ -140,7 +140,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         _offer_statuses(self)
         if self.instance.pk:
-            self.fields["secret"].widget.attrs["placeholder"] = _("Stored; leave empty to keep it")
+            self.fields["secret"].widget.attrs["placeholder"] = _("Unchanged")
 
     def clean_secret(self) -> str:
         secret = str(_complain(checked_secret, self.cleaned_data["secret"]))
@@ -212,7 +212,6 @@ class ChannelAdmin(StaffAdmin):
         "models_served",
         "key_count",
         "priority",
-        "weight",
         "state",
         "last_test",
     )

@@ -7,8 +7,10 @@ from django.core.management import CommandError, call_command
 
 from billing.models import ModelPrice
 from config.kernel.money import usd
-from relay.channel_keys import open_secret
+from relay.channel_keys import disable_refused_key, open_key, open_secret
+from relay.endpoints import Endpoint
 from relay.models import Channel
+from relay.providers import PROVIDERS
 from tests.factories import make_group, make_price
 from tests.relay.odd_upstream import Answer, chat, error, models, odd_upstream
 from tokens.models import Group
@@ -147,6 +149,26 @@ def test_the_presets_own_variable_is_enough(upstream, monkeypatch):
     assert open_secret(Channel.objects.get(name="DeepSeek")) == KEY
 
 
+def test_several_keys_and_endpoints(upstream, monkeypatch):
+    monkeypatch.setenv("SECOND_KEY", "another-key")
+    add("--base-url", upstream.base_url, "--api-key-env", "UPSTREAM_KEY", "SECOND_KEY", "--speaks", "chat", "messages")
+    channel = Channel.objects.get()
+    assert [open_key(key, channel) for key in channel.keys.all()] == [KEY, "another-key"]
+    assert channel.endpoints == {Endpoint.CHAT, Endpoint.MESSAGES}
+
+
+def test_without_endpoints_they_are_the_providers(upstream):
+    add("--provider", "openai", "--base-url", upstream.base_url, "--no-key", "--yes")
+    assert Channel.objects.get().endpoints == PROVIDERS["openai"].speaks
+
+
+def test_another_reseller_is_named_after_its_host(upstream):
+    add("--provider", "reseller", "--base-url", upstream.base_url, "--api-key-env", "UPSTREAM_KEY")
+    channel = Channel.objects.get()
+    assert channel.name in upstream.base_url
+    assert channel.endpoints == set(Endpoint)
+
+
 # ── Asking ───────────────────────────────────────────────────────────────────
 
 
@@ -277,3 +299,12 @@ def test_an_installation_without_groups_is_told_so(known):
 def test_a_list_that_is_an_error_is_not_taken_for_no_list():
     with odd_upstream(models=Answer(status=503)) as upstream:
         assert "status 503" in refusal_of("--base-url", upstream.base_url, "--no-key", "--model", "small")
+
+
+def test_a_channel_that_was_disabled_automatically_comes_back_with_a_key_that_works(known):
+    add(*known)
+    channel = Channel.objects.get()
+    disable_refused_key(key_id=channel.keys.get().pk, reason="status 401")
+    add(*known)
+    channel.refresh_from_db()
+    assert (channel.status, channel.keys.get().status) == ("enabled", "enabled")

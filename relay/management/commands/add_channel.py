@@ -122,7 +122,7 @@ class Command(BaseCommand):
         self.set_prices(plan, dict(options["prices"]))
         outcome = probe_channel(channel=channel, model=options["test_model"])
         self.tell_outcome(channel, outcome)
-        if never_passed and channel.status != Channel.Status.ENABLED:
+        if never_passed or channel.status == Channel.Status.AUTO_DISABLED:
             set_status(channels=[channel], status=Channel.Status.ENABLED)
         self.tell_usage(plan, channel)
 
