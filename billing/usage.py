@@ -118,7 +118,7 @@ class _Report:
 
     def modality(self, name: str, modality: str) -> int | None:
         """Gemini's lists of token counts by modality."""
-        details = self._body.get(name) if isinstance(self._body, Mapping) else None
+        details = self._body.get(name)
         rows = [row for row in details if isinstance(row, Mapping)] if isinstance(details, list) else []
         found = [self._believed(row.get("tokenCount")) for row in rows if row.get("modality") == modality]
         return sum(tokens or 0 for tokens in found) if found else None

@@ -158,6 +158,12 @@ def test_what_gemini_leaves_out_is_worked_out(counts, prompt, output):
     assert (usage.input, usage.output) == (prompt, output)
 
 
+def test_of_geminis_modalities_only_counts_are_believed():
+    rows = [7, None, {"modality": "AUDIO", "tokenCount": "4"}, {"modality": "AUDIO", "tokenCount": 3}]
+    reported = normalise({"promptTokenCount": 10, "candidatesTokenCount": 1, "promptTokensDetails": rows})
+    assert reported == (Usage(input=7, audio_input=3, output=1), True)
+
+
 def test_believable_parts_of_an_unbelievable_whole_are_refused():
     most = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_input_tokens"), MAX_TOKENS)
     assert normalise(most) is None

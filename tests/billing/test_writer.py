@@ -14,7 +14,7 @@ from billing.lots import commit, place_hold
 from billing.models import UsageRecord, Wallet
 from billing.pricing import Usage
 from billing.writer import LedgerWriter
-from config.kernel.errors import DomainError, Unavailable
+from config.kernel.errors import DomainError, InsufficientCredit, Unavailable
 from config.kernel.ids import uuid7
 from config.kernel.money import NanoUSD, usd
 from tests.factories import make_hold, make_price, make_token, make_user
@@ -66,6 +66,13 @@ def test_in_one_lot_the_earlier_holds_win():
     assert {error.code for error in results[10:]} == {"insufficient_quota"}
     assert wallet_of(token) == (usd("1"), usd("1"))
     assert set(UsageRecord.objects.values_list("id", flat=True)) == {hold.id for hold in holds[:10]}
+
+
+def test_a_hold_returns_what_is_held_or_raises_why_nothing_is():
+    token = make_token(make_user(balance="0.10"))
+    assert with_writer(lambda writer: writer.place_hold(make_hold(token))) == usd("0.10")
+    with pytest.raises(InsufficientCredit):
+        with_writer(lambda writer: writer.place_hold(make_hold(token)))
 
 
 def test_a_smaller_hold_still_fits_after_a_larger_one_was_refused():
