@@ -70,9 +70,10 @@ def test_in_one_lot_the_earlier_holds_win():
 
 def test_a_hold_returns_what_is_held_or_raises_why_nothing_is():
     token = make_token(make_user(balance="0.10"))
-    assert with_writer(lambda writer: writer.place_hold(make_hold(token))) == usd("0.10")
+    fits, too_many = make_hold(token), make_hold(token)
+    assert with_writer(lambda writer: writer.place_hold(fits)) == usd("0.10")
     with pytest.raises(InsufficientCredit):
-        with_writer(lambda writer: writer.place_hold(make_hold(token)))
+        with_writer(lambda writer: writer.place_hold(too_many))
 
 
 def test_a_smaller_hold_still_fits_after_a_larger_one_was_refused():
