@@ -164,6 +164,32 @@ def test_of_geminis_modalities_only_counts_are_believed():
     assert reported == (Usage(input=7, audio_input=3, output=1), True)
 
 
+@pytest.mark.parametrize(
+    ("parts", "short", "long", "is_suspect"),
+    [
+        ({"5m": 8}, 8, None, False),
+        ({"1h": 8}, 0, 8, False),
+        ({"5m": 3}, 8, None, True),
+        ({"1h": 3}, 5, 3, True),
+        ({"5m": -1, "1h": 8}, 0, 8, True),
+    ],
+)
+def test_what_was_written_to_the_cache_is_all_charged_and_its_parts_must_agree(parts, short, long, is_suspect):
+    created = {f"ephemeral_{time}_input_tokens": tokens for time, tokens in parts.items()}
+    whole = {"input_tokens": 3, "output_tokens": 5, "cache_creation_input_tokens": 8}
+    counts = Usage(input=3, output=5, cache_write=short, cache_write_1h=long)
+    assert normalise({**whole, "cache_creation": created}) == (counts, is_suspect)
+
+
+def test_more_cached_sound_than_there_was_leaves_none_to_charge():
+    said = {"promptTokenCount": 300, "candidatesTokenCount": 1, "cachedContentTokenCount": 150}
+    sound = {
+        f"{name}TokensDetails": [{"modality": "AUDIO", "tokenCount": tokens}]
+        for name, tokens in {"prompt": 100, "cache": 150}.items()
+    }
+    assert normalise({**said, **sound}).usage == Usage(input=150, cache_read=150, audio_input=0, output=1)
+
+
 def test_believable_parts_of_an_unbelievable_whole_are_refused():
     most = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_input_tokens"), MAX_TOKENS)
     assert normalise(most) is None
