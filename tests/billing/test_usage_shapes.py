@@ -181,6 +181,19 @@ def test_what_was_written_to_the_cache_is_all_charged_and_its_parts_must_agree(p
     assert normalise({**whole, "cache_creation": created}) == (counts, is_suspect)
 
 
+def test_an_hour_of_cache_is_part_of_an_openai_prompt():
+    created = {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 40}
+    details = {"cache_creation_input_tokens": 60, "cache_creation": created}
+    reported = normalise({"prompt_tokens": 100, "completion_tokens": 5, "prompt_tokens_details": details})
+    assert reported == (Usage(input=40, cache_write=20, cache_write_1h=40, output=5), False)
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_pictures_and_sound_are_found_beside_the_wholes(kind):
+    reported = normalise({"input_tokens": 10, "output_tokens": 5, f"{kind}_tokens": 7})
+    assert reported == (Usage(**{"input": 3, f"{kind}_input": 7, "output": 5}), False)
+
+
 def test_more_cached_sound_than_there_was_leaves_none_to_charge():
     said = {"promptTokenCount": 300, "candidatesTokenCount": 1, "cachedContentTokenCount": 150}
     sound = {
