@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.pricing import Usage
-from billing.usage import MAX_TOKENS, from_openai
+from billing.usage import MAX_TOKENS, character_kinds, estimate_tokens, from_openai
 
 
 def test_plain_counts():
@@ -72,3 +72,12 @@ def test_whatever_comes_counts_stay_in_range(body):
 def test_a_hundred_million_tokens_are_the_most_that_is_believed():
     assert from_openai({"prompt_tokens": 100_000_000, "completion_tokens": 100_000_000}) is not None
     assert from_openai({"prompt_tokens": 100_000_001, "completion_tokens": 0}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("abcd", 1), ("abcde", 2), ("你好世界", 4), ("Hi, 世界!", 2 + 2), ("caf\xe9 \x7f\x80", 2 + 2)],
+)
+def test_a_token_is_four_plain_characters_or_one_of_another_script(text, tokens):
+    plain, other = character_kinds(text)
+    assert estimate_tokens(ascii_characters=plain, other_characters=other) == tokens
