@@ -14,18 +14,20 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing.holds import Hold, Settlement, charge_within, cost_of
+from billing.holds import Hold, Settlement
 from billing.models import UsageRecord
-from billing.pricing import Quote, Usage, affordable_output, upper_bound
+from billing.pricing import Usage
 from billing.tokenizer import count_tokens, encoding_of
-from billing.usage import Reported, normalise
-from config.kernel.errors import DomainError, NotFound, PermissionRefused, UpstreamFailed, UpstreamTimedOut
+from billing.usage import normalise
+from config.kernel.errors import DomainError, PermissionRefused, UpstreamFailed
 from config.kernel.money import NanoUSD
+from relay.accounting import Ended, reason_of, settlement_of
 from relay.attempts import Attempts
 from relay.calls import Call, Calls
 from relay.dialects.base import Dialect, RelayRequest, StreamMeter
 from relay.errors import InternalError
 from relay.limits import Gate
+from relay.quoting import Terms, hold_for, terms_of
 from relay.routing import Route, Target, find_route
 from relay.sticky import sticky_key
 from relay.stream import AnswerStream, open_stream
@@ -37,12 +39,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tollbooth.relay")
 
-SHORTEST_ANSWER = 256  # tokens; a balance that affords less than that is told to be topped up
 CLIENT_CLOSED = 499  # nginx's number for a caller who left before the answer
 
 EndReason = UsageRecord.EndReason
-Rule = UsageRecord.Rule
-Status = UsageRecord.Status
 T = TypeVar("T")
 
 
@@ -93,9 +92,8 @@ class Exchange:
         self._trying: asyncio.Future[Any] | None = None
         self._opened: AnswerStream | None = None
         self.max_tokens: int | None = None  # what the balance affords, where that is less than what the model allows
-        self._longest: int
-        self._route: Route
         self._attempts: Attempts
+        self._terms: Terms
         self._hold: Hold
 
     @property
@@ -104,9 +102,12 @@ class Exchange:
 
     async def begin(self) -> None:
         """Route, quote and hold. Raises a DomainError and leaves nothing behind, or registers the running exchange."""
-        self._route = self._find_route()
-        self._attempts = Attempts(self._route, keeper=self._runtime, id=str(self.id))
-        self._hold = self._quote()
+        route, now = self._find_route(), timezone.now()
+        self._attempts = Attempts(route, keeper=self._runtime, id=str(self.id))
+        self._terms = terms_of(
+            self._request, caller=self._caller, route=route, listed=self._runtime.prices.value, at=now
+        )
+        self._hold = hold_for(self._terms, id=self.id, caller=self._caller, dialect=self._dialect, route=route, at=now)
         request = asyncio.current_task()
         assert request is not None
         request.add_done_callback(self._end)
@@ -121,12 +122,13 @@ class Exchange:
         """Fetch a complete answer and settle it. Raises DomainError when every attempt failed, settled as free."""
         call, answer = await self._run(self._read_whole)
         self._first_byte_ms = self._elapsed_ms()
-        reported = normalise(answer.told.usage)
+        told, reported = answer.told, normalise(answer.told.usage)
         settlement = self._account(
             EndReason.COMPLETED,
+            has_answer=bool(told.texts) or not self._dialect.is_text,
             reported=reported,
-            output_estimate=count_tokens(answer.told.texts, encoding=encoding_of(self._request.model)),
-            is_suspect=answer.told.usage is not None and not reported,
+            is_suspect=told.usage is not None and reported is None,
+            output_estimate=count_tokens(told.texts, encoding=encoding_of(self._request.model)),
         )
         await self._settle(settlement)
         body = call.whole(answer.raw, answer.body, settlement.charge)
@@ -193,7 +195,9 @@ class Exchange:
         await self._runtime.reading_on.read(self._opened)
         self._runtime.active.pop(self.id, None)
         return await self._finish(
-            self._account(EndReason.CLIENT_GONE, reported=meter.reported, output_estimate=delivered)
+            self._account(
+                EndReason.CLIENT_GONE, has_answer=bool(delivered), reported=meter.reported, output_estimate=delivered
+            )
         )
 
     async def _place_hold(self) -> None:
@@ -204,7 +208,8 @@ class Exchange:
             await self._gate.give_back()
             raise
         if held != self._hold.amount:
-            self._shorten(held)
+            self._hold = replace(self._hold, amount=held)
+            self.max_tokens = self._terms.longest_for(held)
         self._runtime.active[self.id] = self
         if self._caller_left:
             self.abandon()
@@ -228,52 +233,6 @@ class Exchange:
             is_up=self._runtime.health.is_up,
         )
         return replace(route, targets=self._calls.possible(route.targets))
-
-    def _quote(self) -> Hold:
-        now = timezone.now()
-        listed = self._runtime.prices.value
-        entry = listed.price_of(self._request.model, at=now)
-        if entry is None:
-            raise NotFound(
-                f"The model {self._request.model} has no price yet and cannot be called.",
-                code="model_not_found",
-                param="model",
-            )
-        prices = listed.prices_for(self._caller.user_id, self._request.model, entry)
-        quote = Quote(price_id=entry.price_id, prices=prices, ratio_ppm=self._route.ratio_ppm)
-        asked = self._request.max_tokens
-        self._longest = longest = entry.max_output_tokens if asked is None else asked
-        shortest = min(longest, SHORTEST_ANSWER) if asked is None else None
-        return Hold(
-            id=self.id,
-            user_id=self._caller.user_id,
-            token_id=self._caller.id,
-            token_name=self._caller.name,
-            group=self._route.group,
-            endpoint=self._dialect.name,
-            is_stream=self._request.is_stream,
-            model=self._request.model,
-            quote=quote,
-            amount=self._bound(longest, quote),
-            created_at=now,
-            least=None if shortest is None else self._bound(shortest, quote),
-        )
-
-    def _bound(self, tokens: int, quote: Quote) -> NanoUSD:
-        """The most that answers of so many tokens each can cost."""
-        request = self._request
-        return upper_bound(prompt_tokens=request.prompt_bound, completion_tokens=tokens * request.choices, quote=quote)
-
-    def _shorten(self, held: NanoUSD) -> None:
-        """Ask for no longer an answer than what could be held pays for."""
-        self._hold = replace(self._hold, amount=held)
-        self.max_tokens = affordable_output(
-            amount=held,
-            most=self._longest,
-            choices=self._request.choices,
-            prompt_tokens=self._request.prompt_bound,
-            quote=self._hold.quote,
-        )
 
     # ── Attempts ─────────────────────────────────────────────────────────────
 
@@ -354,7 +313,7 @@ class Exchange:
         if not isinstance(error, InternalError):
             self._attempts.broke_off()
         early = UpstreamFailed("The upstream ended its answer early; what you have is incomplete.")
-        return Ending(error or early, _reason_of(error))
+        return Ending(error or early, reason_of(error))
 
     def _renamed(self, piece: bytes) -> bytes:
         """The model's public name where the upstream calls it something else."""
@@ -370,59 +329,31 @@ class Exchange:
 
     def _account_stream(self, reason: EndReason, *, http_status: int, error_code: str = "") -> Settlement:
         meter = self._meter
+        if meter is None:
+            return self._account(reason, http_status=http_status, error_code=error_code)
         return self._account(
             reason,
-            reported=meter.reported if meter else None,
-            output_estimate=meter.output_estimate if meter else 0,
-            is_suspect=meter is not None and meter.saw_usage and meter.reported is None,
+            has_answer=meter.has_content,
+            reported=meter.reported,
+            is_suspect=meter.saw_usage and meter.reported is None,
+            output_estimate=meter.output_estimate,
             http_status=http_status,
             error_code=error_code,
         )
 
     def _account_failure(self, error: DomainError, reason: EndReason | None = None) -> Settlement:
-        reason = reason or _reason_of(error)
-        return self._account(reason, reported=None, output_estimate=0, http_status=error.status, error_code=error.code)
+        return self._account(reason or reason_of(error), http_status=error.status, error_code=error.code)
 
-    def _account(
-        self,
-        reason: EndReason,
-        *,
-        reported: Reported | None,
-        output_estimate: int,
-        is_suspect: bool = False,
-        http_status: int = 200,
-        error_code: str = "",
-    ) -> Settlement:
-        """What is charged: the upstream's counts, else our own count of the delivered text, and nothing for no text."""
-        target = self._attempts.target
-        rule, usage = self._rule_and_usage(reported, output_estimate)
-        priced = charge_within(usage, quote=self._hold.quote, hold=2**63 - 1)
-        charged = NanoUSD(0) if rule == Rule.NOTHING else NanoUSD(min(priced, self._hold.amount))
-        kept = reason == EndReason.COMPLETED or (reason == EndReason.CLIENT_GONE and rule != Rule.NOTHING)
-        return Settlement(
-            id=self.id,
-            status=Status.SETTLED if kept else Status.FAILED,
-            end_reason=reason,
-            rule=rule,
-            usage=usage,
-            charge=charged,
-            is_suspect=is_suspect or bool(reported and reported.is_suspect) or priced > self._hold.amount,
-            channel_id=target.channel_id if target else None,
-            channel_name=target.channel_name if target else "",
-            attempts=tuple(self._attempts.records),
-            http_status=http_status,
-            error_code=error_code,
+    def _account(self, reason: EndReason, **facts: Any) -> Settlement:
+        is_counted_here = facts.get("has_answer") and facts.get("reported") is None
+        ended = Ended(
+            reason=reason,
+            prompt_estimate=self._request.prompt_estimate if is_counted_here else 0,
             first_byte_ms=self._first_byte_ms,
             total_ms=self._elapsed_ms(),
-            cost=cost_of(usage, target.cost) if target else None,
+            **facts,
         )
-
-    def _rule_and_usage(self, reported: Reported | None, output_estimate: int) -> tuple[Rule, Usage]:
-        if not output_estimate and (self._dialect.is_text or self._first_byte_ms is None):
-            return Rule.NOTHING, reported.usage if reported else Usage()
-        if reported is not None:
-            return Rule.REPORTED, reported.usage
-        return Rule.DELIVERED, Usage(input=self._request.prompt_estimate, output=output_estimate)
+        return settlement_of(self._hold, ended, target=self._attempts.target, attempts=self._attempts.records)
 
     async def _settle(self, settlement: Settlement) -> None:
         """Wait until the settlement is durable; a caller who leaves meanwhile does not undo it."""
@@ -449,16 +380,3 @@ def _is_cancelled() -> bool:
     """Whether it is the running task that was cancelled, and not something it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _reason_of(error: DomainError | None) -> EndReason:
-    match error:
-        case None:
-            return EndReason.TRUNCATED
-        case UpstreamTimedOut():
-            return EndReason.UPSTREAM_TIMEOUT
-        case InternalError():
-            return EndReason.INTERNAL_ERROR
-        case _ if error.status < 429:
-            return EndReason.REJECTED
-    return EndReason.UPSTREAM_ERROR
