@@ -22,6 +22,7 @@ import django
 import psycopg
 
 from tests.provision import postgres
+from tests.provision.servers import Server
 
 MOST_THREADS = 32
 
@@ -51,13 +52,18 @@ def _options() -> argparse.Namespace:
 def _database(kind: str, folder: str, stack: ExitStack) -> str:
     if kind == "sqlite":
         return f"sqlite:///{folder}/load.sqlite3"
+    return durable_postgres(stack).url
+
+
+def durable_postgres(stack: ExitStack) -> Server:
+    """A PostgreSQL of our own, with an empty database, that loses nothing: the tests' own server may."""
     durable = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on")
-    postgres.SETTINGS.update(durable)  # the tests' own server runs without
+    postgres.SETTINGS.update(durable)
     server = postgres.start()
     stack.callback(server.stop)
     with psycopg.connect(server.url.replace("/tollbooth", "/postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE tollbooth")
-    return server.url
+    return server
 
 
 def _run(options: argparse.Namespace) -> None:
