@@ -17,6 +17,9 @@ SCALAR_TOKENS = 4
 PICTURE_BOUND = 16_384  # the bytes of a picture say nothing about its tokens; no maker counts more, but for one model
 MINI_PICTURE_BOUND = 50_000  # gpt-4o-mini counts a picture 33 times
 PICTURE_ESTIMATE = 1_000
+DOCUMENT_BOUND = 400_000  # the bytes of a file or of sound are far more than its tokens, until they fill any context
+DOCUMENT_ESTIMATE = 20_000  # of one that is not sent but named by its address
+BYTES_PER_DOCUMENT_TOKEN = 32  # in base64: a page of a PDF has about 80 000 of them, and makes 2 500 tokens
 
 
 @dataclass(slots=True)
@@ -25,6 +28,8 @@ class Prompt:
 
     texts: list[str] = field(default_factory=list)
     pictures: int = 0
+    documents: list[int] = field(default_factory=list)  # bytes of each in base64
+    linked: int = 0  # documents named by their address
     overhead: int = REPLY_OVERHEAD
 
     def bound(self, model: str) -> int:
@@ -36,11 +41,14 @@ class Prompt:
             counted = count_tokens(self.texts, encoding=encoding)
             text = counted + counted // 8  # tools reach the model in another notation than they are sent in
         picture = MINI_PICTURE_BOUND if "4o-mini" in model else PICTURE_BOUND
-        return text + self.pictures * picture + self.overhead
+        documents = sum(min(size, DOCUMENT_BOUND) for size in self.documents) + self.linked * DOCUMENT_BOUND
+        return text + self.pictures * picture + documents + self.overhead
 
     def estimate(self, model: str) -> int:
         """A fair guess of the same."""
-        return count_tokens(self.texts, encoding=encoding_of(model)) + self.pictures * PICTURE_ESTIMATE + self.overhead
+        text = count_tokens(self.texts, encoding=encoding_of(model)) + self.pictures * PICTURE_ESTIMATE
+        sent = sum(min(size // BYTES_PER_DOCUMENT_TOKEN, DOCUMENT_BOUND) for size in self.documents)
+        return text + sent + self.linked * DOCUMENT_ESTIMATE + self.overhead
 
 
 def prompt_of(payload: Mapping[str, Any]) -> Prompt:
@@ -61,6 +69,14 @@ def _gather(values: list[Any], prompt: Prompt) -> None:
                 prompt.texts.append(text)
             case {"type": str(kind), **_rest} if kind in _PICTURES:
                 prompt.pictures += 1
+            case {"type": "base64", "data": str(data), **rest} | {"file_data": str(data), **rest}:
+                prompt.documents.append(len(data))
+                waiting.append(rest)
+            case {"data": str(data), "format": str(), **rest}:  # sound
+                prompt.documents.append(len(data))
+                waiting.append(rest)
+            case {"type": "document", "source": {"type": "url"}} | {"type": "input_file", "file_url": str()}:
+                prompt.linked += 1
             case dict() as mapping:
                 prompt.texts.extend(map(str, mapping))
                 waiting.extend(mapping.values())

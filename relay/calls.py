@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
@@ -16,6 +17,7 @@ from relay.overrides import merge
 from relay.routing import Target
 
 LIMITS = ("max_completion_tokens", "max_tokens")
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _COMPLETION_LIMIT = re.compile(r"(.*/)?(o\d|gpt-[5-9])")  # models that refuse max_tokens, whoever serves them
 
 
@@ -25,6 +27,10 @@ class Call(Protocol):
     @property
     def spoken(self) -> Dialect:
         """The dialect in which the upstream is asked."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The caller's own that go with it."""
 
     def body(self, target: Target, *, max_tokens: int | None) -> bytes:
         """What to send. `max_tokens` is given where the balance affords less than the model's longest answer."""
@@ -39,9 +45,11 @@ class Call(Protocol):
 class Calls:
     """How the targets of one request are asked."""
 
-    def __init__(self, dialect: Dialect, request: RelayRequest, *, request_id: str) -> None:
+    def __init__(
+        self, dialect: Dialect, request: RelayRequest, *, request_id: str, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> None:
         self._dialect = dialect
-        self._native = Native(dialect, request)
+        self._native = Native(dialect, request, headers)
         self._converted = Converted(dialect, request, request_id)
 
     def of(self, target: Target) -> Call:
@@ -66,8 +74,9 @@ class Calls:
 class Native:
     """Passes through: the caller's own bytes, unless something must be said otherwise."""
 
-    def __init__(self, dialect: Dialect, request: RelayRequest) -> None:
+    def __init__(self, dialect: Dialect, request: RelayRequest, headers: Mapping[str, str]) -> None:
         self.spoken = dialect
+        self.headers = dialect.headers(headers) if dialect.headers else _NO_HEADERS
         self._request = request
 
     def body(self, target: Target, *, max_tokens: int | None) -> bytes:
@@ -88,6 +97,7 @@ class Converted:
     """Asks for a chat completion and tells its answer in the caller's dialect."""
 
     spoken = CHAT
+    headers = _NO_HEADERS
 
     def __init__(self, dialect: Dialect, request: RelayRequest, request_id: str) -> None:
         self._dialect = dialect

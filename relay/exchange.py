@@ -7,7 +7,7 @@ The hold is durable before an upstream is called, the settlement before the last
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -72,6 +72,7 @@ class Exchange:
         dialect: Dialect,
         request: RelayRequest,
         gate: Gate,
+        headers: Mapping[str, str],
         provider: str | None = None,
     ) -> None:
         self.id = id
@@ -81,7 +82,7 @@ class Exchange:
         self._request = request
         self._gate = gate
         self._provider = provider
-        self._calls = Calls(dialect, request, request_id=str(id))
+        self._calls = Calls(dialect, request, request_id=str(id), headers=headers)
         self._started = time.monotonic()
         self._first_byte_ms: int | None = None
         self._meter: StreamMeter | None = None
@@ -263,7 +264,12 @@ class Exchange:
         call = self._calls.of(target)
         body = call.body(target, max_tokens=self.max_tokens)
         response = await open_answer(
-            self._runtime.client, target, endpoint=call.spoken.endpoint, body=body, is_stream=False
+            self._runtime.client,
+            target,
+            endpoint=call.spoken.endpoint,
+            body=body,
+            is_stream=False,
+            headers=call.headers,
         )
         async with response:
             return call, await read_answer(response, call.spoken)
@@ -273,7 +279,12 @@ class Exchange:
         body = call.body(target, max_tokens=self.max_tokens)
         self._meter = call.meter()
         response = await open_answer(
-            self._runtime.client, target, endpoint=call.spoken.endpoint, body=body, is_stream=True
+            self._runtime.client,
+            target,
+            endpoint=call.spoken.endpoint,
+            body=body,
+            is_stream=True,
+            headers=call.headers,
         )
         return await open_stream(response, call.spoken, self._meter)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -32,6 +34,7 @@ logger = logging.getLogger("tollbooth.relay")
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 MAX_RETRY_AFTER = 60
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _PASSED_ON: dict[int, type[DomainError]] = {400: InvalidInput, 404: NotFound, 413: TooLarge, 422: InvalidInput}
 
 
@@ -70,10 +73,16 @@ def new_client() -> Client:
 
 
 async def open_answer(
-    client: Client, target: Target, *, endpoint: Endpoint, body: bytes, is_stream: bool
+    client: Client,
+    target: Target,
+    *,
+    endpoint: Endpoint,
+    body: bytes,
+    is_stream: bool,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> aiohttp.ClientResponse:
     """Send one request; returns the answer with status 200 and its body unread. Raises Failure."""
-    headers = headers_to(target, endpoint=endpoint, is_stream=is_stream)
+    headers = headers_to(target, endpoint=endpoint, is_stream=is_stream, passed_on=headers)
     try:
         async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
             response = await client.send("POST", target.url(endpoint), headers=headers, body=body)
@@ -84,17 +93,23 @@ async def open_answer(
     return response
 
 
-def headers_to(target: Target, *, endpoint: Endpoint, is_stream: bool) -> dict[str, str]:
+def headers_to(
+    target: Target, *, endpoint: Endpoint, is_stream: bool, passed_on: Mapping[str, str] = _NO_HEADERS
+) -> dict[str, str]:
     """All that an upstream gets to see; the HTTP client adds `Host` and `Content-Length`.
 
-    None of the caller's own headers goes up, and none of the answer's comes back.
+    None of the caller's own headers goes up but what its dialect has `passed_on`, which the channel's own replace; and
+    none of the answer's comes back.
     """
+    ours = target.headers(endpoint)
+    replaced = {name.lower() for name in ours}
     return {
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if is_stream else "application/json",
         "Accept-Encoding": "identity",
         HOP_HEADER: own_mark(),
-        **target.headers(endpoint),
+        **{name: value for name, value in passed_on.items() if name.lower() not in replaced},
+        **ours,
     }
 
 

@@ -95,6 +95,7 @@ class Generation(RelayView):
             dialect=self.dialect,
             request=self.dialect.parse(request.body),
             gate=self.gate,
+            headers=request.headers,
             provider=provider,
         )
         await exchange.begin()

@@ -144,6 +144,7 @@ class Dialect:
     new_meter: Callable[[RelayRequest], StreamMeter] | None = None  # None for what is never streamed
     replay: Callable[[Mapping[str, Any]], list[bytes]] | None = None  # a whole answer as the events of a stream
     adjust: Callable[[RelayRequest], dict[str, Any]] | None = None  # fields the relay needs otherwise; None removes one
+    headers: Callable[[Mapping[str, str]], dict[str, str]] | None = None  # those of the caller's that go upstream
     limit_field: str = ""  # what it calls the longest answer; empty: the upstream has a word for it
     conversion: Conversion | None = None  # serves it from chat completions
     is_native: bool = True  # whether a channel may be asked in it

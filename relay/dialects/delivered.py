@@ -8,6 +8,7 @@ import orjson
 from billing.usage import character_kinds, estimate_tokens
 
 UNREAD_LIMIT = 64 * 1024
+SEALED = "?"  # stands for thoughts that only their provider can read: an answer of nothing else is not empty
 
 
 class Delivered:

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.prompt import MESSAGE_OVERHEAD, PICTURE_BOUND, REPLY_OVERHEAD, SCALAR_TOKENS, prompt_of
+from billing.prompt import (
+    BYTES_PER_DOCUMENT_TOKEN,
+    DOCUMENT_BOUND,
+    DOCUMENT_ESTIMATE,
+    MESSAGE_OVERHEAD,
+    PICTURE_BOUND,
+    REPLY_OVERHEAD,
+    SCALAR_TOKENS,
+    prompt_of,
+)
 from billing.tokenizer import LONGEST_COUNTED, count_tokens, encoding_of, guess_tokens
 
 ENGLISH = "The quick brown fox jumps over the lazy dog. " * 40
@@ -85,6 +94,48 @@ def test_an_image_weighs_the_same_whatever_its_bytes():
 
     assert bound(picture("data:" + "A" * 100_000)) == bound(picture("x")) >= PICTURE_BOUND
     assert bound(picture("x"), "gpt-4o-mini") > bound(picture("x"), "gpt-4o")
+
+
+PDF = "JVBERi0x" * 100_000
+LARGE, SMALL = PDF * 10, PDF[:8_000]
+DOCUMENTS = {
+    "messages": lambda data: {"type": "document", "source": {"type": "base64", "media_type": "m", "data": data}},
+    "chat": lambda data: {"type": "file", "file": {"filename": "a.pdf", "file_data": data}},
+    "responses": lambda data: {"type": "input_file", "filename": "a.pdf", "file_data": data},
+    "sound": lambda data: {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}},
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_document_weighs_less_than_its_bytes(document):
+    empty = bound([document("")])
+    assert bound([document(SMALL)]) == empty + len(SMALL)
+    assert bound([document(LARGE), document(LARGE)]) - bound([document(""), document("")]) == 2 * DOCUMENT_BOUND
+    assert bound([document(LARGE)], "gpt-4o") < DOCUMENT_BOUND + 200
+    guess, none = (prompt_of(asking([document(data)])).estimate("m") for data in (PDF, ""))
+    assert guess - none == len(PDF) // BYTES_PER_DOCUMENT_TOKEN
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+        {"type": "input_file", "file_url": "https://example.com/a.pdf"},
+    ],
+)
+def test_nobody_can_tell_how_long_a_linked_document_is(document):
+    assert bound([document]) - bound([]) == DOCUMENT_BOUND
+    assert prompt_of(asking([document])).estimate("m") > DOCUMENT_ESTIMATE
+
+
+def test_a_document_of_plain_text_is_text():
+    source = {"type": "text", "media_type": "text/plain", "data": "word " * 1_000_000}
+    assert bound([{"type": "document", "source": source}]) > 5_000_000
+
+
+def test_what_stands_beside_a_document_counts():
+    document = {"type": "file", "file": {"file_data": "AAAA"}, "note": "x" * 1_000_000}
+    assert bound([document]) > 1_000_000
 
 
 def test_every_field_that_reaches_the_model_counts():

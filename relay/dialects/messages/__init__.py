@@ -10,6 +10,7 @@ from relay.dialects.messages.native import MessagesMeter, read_answer
 from relay.dialects.messages.parse import parse, parse_count
 from relay.dialects.messages.request import chat_payload
 from relay.dialects.messages.stream import MessageStream
+from relay.dialects.messages.upstream import adjust, headers
 from relay.endpoints import Endpoint
 
 __all__ = [
@@ -48,6 +49,8 @@ MESSAGES = Dialect(
     read=read_answer,
     error_body=error_body,
     new_meter=lambda _request: MessagesMeter(),
+    adjust=adjust,
+    headers=headers,
     limit_field="max_tokens",
     conversion=CONVERSION,
 )

@@ -10,13 +10,14 @@ from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
-from relay.dialects.delivered import Delivered, object_of
+from relay.dialects.delivered import SEALED, Delivered, object_of
 from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
 
 MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TELLING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"', b'"ping"')
 _TEXTS = ("text", "thinking", "partial_json", "name")
+_SEALS = ("data", "signature")  # of thoughts that nobody may read
 
 
 class MessagesMeter:
@@ -136,6 +137,8 @@ def _texts_of(holder: Mapping[str, Any]) -> list[str]:
     """The generated text in a block or in a delta; a whole call's input counts as the JSON that a stream writes."""
     texts = [holder[name] for name in _TEXTS if isinstance(holder.get(name), str)]
     given = holder.get("input")
+    if not any(texts) and any(holder.get(name) for name in _SEALS):
+        return [SEALED]
     return [*texts, json_text(given) or ""] if given and isinstance(given, dict) else texts
 
 

@@ -41,8 +41,8 @@ class _History:
 
     def take(self, item: Any, at: str) -> None:
         match item:
-            case {"type": "reasoning"}:
-                return  # only the model that wrote it could read it
+            case {"type": "reasoning" | "web_search_call"}:
+                return  # only the model that wrote it could read it; what a search found is in the answer after it
             case {"type": "function_call", "call_id": str(id), "name": str(name), "arguments": str(arguments)}:
                 self._call(id, chat_name(name, item.get("namespace")), arguments)
             case {"type": "custom_tool_call", "call_id": str(id), "name": str(name), "input": str(text)}:

@@ -12,7 +12,7 @@ from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
-from relay.dialects.delivered import Delivered, object_of
+from relay.dialects.delivered import SEALED, Delivered, object_of
 from relay.dialects.responses.events import Events, response_error
 
 _ENDED = ("completed", "incomplete")
@@ -115,8 +115,10 @@ def problem_of(error: Any) -> Mapping[str, Any]:
 
 
 def _new_text(event: Mapping[str, Any]) -> Iterable[str]:
-    """The generated text that an event brings: a delta of whatever kind, or the name of what is called."""
+    """The generated text that an event brings: a delta, the name of what is called, or thoughts that are sealed."""
     kind = event.get("type")
+    if kind == "response.output_item.done":
+        return _sealed(_object(event.get("item")))
     if kind == "response.output_item.added":
         return _strings(_object(event.get("item")), ("name",))
     if isinstance(kind, str) and kind.endswith(".delta"):
@@ -129,10 +131,16 @@ def _texts_of(response: Mapping[str, Any]) -> Iterable[str]:
     output = response.get("output")
     for item in output if isinstance(output, list) else ():
         yield from _strings(_object(item), _TEXTS)
+        yield from _sealed(_object(item))
         for name in _LISTS:
             parts = _object(item).get(name)
             for part in parts if isinstance(parts, list) else ():
                 yield from _strings(_object(part), _TEXTS)
+
+
+def _sealed(item: Mapping[str, Any]) -> list[str]:
+    is_sealed = item.get("type") == "reasoning" and not any(item.get(name) for name in _LISTS)
+    return [SEALED] if is_sealed else []
 
 
 def _strings(holder: Mapping[str, Any], names: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """The caller's tools and how a chat completion calls them. Pure.
 
 A custom tool becomes a function with one string argument, a tool in a namespace a function with a longer name; what the
-model calls is turned back by the same table.
+model calls is turned back by the same table. Search in the web, which a provider runs itself, is left out: clients
+declare it with every request whether the model has it or not. Any other tool that a provider runs is refused.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,9 +41,11 @@ def declared(payload: Mapping[str, Any]) -> dict[str, Tool]:
 def chat_fields(payload: Mapping[str, Any]) -> dict[str, Any]:
     """`tools`, `tool_choice` and `parallel_tool_calls` of a chat completion; empty without tools."""
     tools = {tool.chat_name: _function(tool, given) for tool, given in _tools(payload.get("tools") or (), "tools")}
+    choice = payload.get("tool_choice")
+    if _is_search(choice):
+        raise _hosted(choice, "tool_choice")
     if not tools:
         return {}
-    choice = payload.get("tool_choice")
     if isinstance(choice, Mapping) and choice.get("type") == "allowed_tools":
         tools, choice = _allowed(tools, choice), choice.get("mode")
     fields: dict[str, Any] = {"tools": list(tools.values())}
@@ -72,6 +75,8 @@ def _tools(given: Any, at: str, namespace: str | None = None) -> Iterator[tuple[
     for position, definition in enumerate(given):
         here = f"{at}[{position}]"
         match definition:
+            case _ if _is_search(definition):
+                continue
             case {"type": "function" | "custom" as kind, "name": str(name)} if name:
                 yield Tool(name, namespace, is_custom=kind == "custom"), definition
             case {"type": "namespace", "name": str(name), "tools": list(inner)} if name and namespace is None:
@@ -80,6 +85,10 @@ def _tools(given: Any, at: str, namespace: str | None = None) -> Iterator[tuple[
                 raise InvalidInput(f"{here} must have a name and what its type asks for.", param=here)
             case _:
                 raise _hosted(definition, here)
+
+
+def _is_search(definition: Any) -> bool:
+    return isinstance(definition, Mapping) and str(definition.get("type")).startswith("web_search")
 
 
 def _hosted(definition: Any, at: str) -> InvalidInput:

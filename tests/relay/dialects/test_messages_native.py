@@ -6,6 +6,7 @@ import pytest
 from billing.pricing import Usage
 from config.kernel.errors import UpstreamFailed
 from relay import sse
+from relay.dialects.delivered import SEALED
 from relay.dialects.messages import MessagesMeter, read_answer
 from relay.dialects.messages.native import MESSAGE_STOP
 
@@ -124,7 +125,7 @@ def test_usage_that_is_none_at_all():
         (said(type="thinking_delta", thinking="12345678"), 2),
         (said(type="input_json_delta", partial_json='{"at":1}'), 2),
         (said(type="text_delta", text="好好"), 2),
-        (said(type="signature_delta", signature="x" * 400), 0),
+        (said(type="signature_delta", signature="x" * 400), 1),
         (event("content_block_start", index=0, content_block={"type": "text", "text": "1234"}), 1),
         (event("content_block_start", index=0, content_block={"type": "tool_use", "name": "look", "input": {}}), 1),
         (event("content_block_stop", index=0), 0),
@@ -180,6 +181,23 @@ def test_an_error_of_ours():
 
 def test_no_usage_is_owed():
     assert MessagesMeter().end(Usage(input=1, output=1), 7) == MESSAGE_STOP
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "redacted_thinking", "data": "c2VhbGVk"},
+        {"type": "thinking", "thinking": "", "signature": "c2VhbGVk"},
+    ],
+)
+def test_sealed_thoughts_are_an_answer(block):
+    assert metered(start(), event("content_block_start", index=0, content_block=block)).output_estimate == 1
+    assert read_answer({"content": [block], "usage": USED}).texts == [SEALED]
+    assert not metered(start(), event("content_block_start", index=0, content_block={"type": "text"})).has_content
+
+
+def test_a_signature_counts_as_thoughts():
+    assert metered(start(), said(type="signature_delta", signature="c2VhbGVk")).output_estimate == 1
 
 
 # ── Whole answers ────────────────────────────────────────────────────────────

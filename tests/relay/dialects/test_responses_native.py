@@ -6,6 +6,7 @@ import pytest
 from billing.pricing import Usage
 from config.kernel.errors import UpstreamFailed
 from relay.dialects.base import StreamMeter
+from relay.dialects.delivered import SEALED
 from relay.dialects.responses import ResponsesMeter, read_answer
 from relay.sse import DONE_EVENT, BrokenEvent
 from tests.relay.dialects.wire import events_of
@@ -201,3 +202,22 @@ def test_an_incomplete_answer_is_one():
 )
 def test_what_is_no_answer_is_a_problem(answer):
     assert read_answer(answer).problem["message"]
+
+
+# ── Thoughts that only their provider can read ───────────────────────────────
+
+SEALED_ITEM = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "c2VhbGVk"}
+
+
+@pytest.mark.parametrize("item", [SEALED_ITEM, {"type": "reasoning", "id": "rs_1", "summary": []}])
+def test_sealed_thoughts_are_an_answer(item):
+    meter, _ = metered(event("response.output_item.done", output_index=0, item=item))
+    assert (meter.has_content, meter.output_estimate) == (True, 1)
+    assert read_answer({"status": "incomplete", "output": [item], "usage": USAGE}).texts == [SEALED]
+
+
+def test_an_empty_message_is_none():
+    empty = {"type": "message", "content": []}
+    meter, _ = metered(event("response.output_item.done", output_index=0, item=empty))
+    assert not meter.has_content
+    assert read_answer({"status": "completed", "output": [empty], "usage": USAGE}).texts == []

@@ -106,7 +106,7 @@ def test_a_part_that_cannot_be_said_is_named(part):
         ({"role": "assistant", "content": 7}, "input[1].content"),
         ({"role": "user"}, "input[1]"),
         ({"type": "item_reference", "id": "msg_1"}, "input[1]"),
-        ({"type": "web_search_call", "id": "ws_1", "status": "completed"}, "input[1]"),
+        ({"type": "file_search_call", "id": "fs_1", "status": "completed"}, "input[1]"),
         ({"type": "function_call", "name": "look"}, "input[1]"),
         ({"type": "function_call_output", "output": "x"}, "input[1]"),
         (output("c1", {"a": 1}), "input[1].output"),
@@ -242,9 +242,29 @@ def test_a_namespace_is_part_of_the_name_everywhere():
     assert body["tool_choice"] == {"type": "function", "function": {"name": "crm__find"}}
 
 
-@pytest.mark.parametrize(
-    "kind", ["web_search", "web_search_preview", "file_search", "code_interpreter", "mcp", "x" * 99]
-)
+@pytest.mark.parametrize("kind", ["web_search", "web_search_preview", "web_search_preview_2025_03_11"])
+def test_search_in_the_web_is_left_out(kind):
+    search = {"type": kind, "external_web_access": False}
+    assert [tool["function"]["name"] for tool in chat(tools=[search, LOOK])["tools"]] == ["look"]
+    assert "tools" not in chat(tools=[search], tool_choice="auto")
+
+
+@pytest.mark.parametrize("tools", [[LOOK, {"type": "web_search"}], [{"type": "web_search"}]])
+def test_a_search_that_was_insisted_on_is_refused(tools):
+    refused = refusal(tools=tools, tool_choice={"type": "web_search"})
+    assert (refused.param, refused.code) == ("tool_choice", "unsupported_tool")
+
+
+def test_an_earlier_search_is_told_by_the_answer_after_it():
+    search = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "Rome"}}
+    answer = {"role": "assistant", "content": [{"type": "output_text", "text": "It rains."}]}
+    assert messages(user(text("Rome?")), search, answer) == [
+        {"role": "user", "content": "Rome?"},
+        {"role": "assistant", "content": "It rains."},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["file_search", "code_interpreter", "mcp", "x" * 99])
 def test_a_hosted_tool_is_refused_by_its_name(kind):
     refused = refusal(tools=[LOOK, {"type": kind}])
     assert refused.param == "tools[1]"
@@ -259,7 +279,7 @@ def test_a_namespace_that_ends_with_its_own_mark_gets_no_second():
 
 def test_a_tool_without_a_name_is_refused():
     assert refusal(tools=[{"type": "function"}]).param == "tools[0]"
-    assert refusal(tools=[{**CRM, "tools": [{"type": "web_search"}]}]).param == "tools[0].tools[0]"
+    assert refusal(tools=[{**CRM, "tools": [{"type": "file_search"}]}]).param == "tools[0].tools[0]"
 
 
 def test_a_choice_names_its_function():
