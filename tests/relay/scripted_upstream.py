@@ -13,7 +13,7 @@ import threading
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 
-BEHAVIOURS = {}
+BEHAVIOURS: dict[str, object] = {}
 DONE = b"data: [DONE]\n\n"
 
 

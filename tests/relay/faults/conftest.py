@@ -10,12 +10,10 @@ from billing.tokenizer import count_tokens, guess_tokens
 from config.kernel.money import usd
 from relay import sse
 from relay.dialects.chat.answer import delta_texts
-from tests.relay import misbehaviours
+from tests.relay import misbehaviours  # noqa: F401 (it fills BEHAVIOURS)
 from tests.relay.conftest import chat
 from tests.relay.scripted_upstream import scripted_upstream
 from tests.relay.test_leaving import wait_for
-
-assert misbehaviours.BEHAVIOURS
 
 
 @pytest.fixture
@@ -31,7 +29,7 @@ class Told:
     status: int
     headers: object
     body: bytes
-    events: list = field(default_factory=list)
+    events: list[bytes] = field(default_factory=list)
     text: str = ""
 
     @classmethod

@@ -7,10 +7,11 @@ each store method is one before and one after it, the commit is the last.
 import os
 import signal
 
+from config.asgi import application  # isort: skip  # it sets Django up for the imports below
+
 from billing import lots, writer
 from billing.store_postgres import PostgresStore
 from billing.store_sqlite import SqliteStore
-from config.asgi import application
 
 __all__ = ["application"]
 
@@ -49,4 +50,4 @@ def _dying_after(commit):
 for store in (PostgresStore, SqliteStore):
     for name in ("close_records", "prolong_leases", "lock_tokens", "write"):
         setattr(store, name, _dying(name, getattr(store, name)))
-writer.commit = _dying_after(lots.commit)
+setattr(writer, "commit", _dying_after(lots.commit))  # noqa: B010 (it is imported there, not exported)
