@@ -351,8 +351,22 @@ class UsageRecord(models.Model):
             models.Index(fields=["user", "-id"], name="usage_by_user"),
             models.Index(fields=["token", "-id"], name="usage_by_token"),
             models.Index(fields=["lease_until"], condition=Q(status="open"), name="usage_open_lease"),
+            # All that pages sum, as in `rollup_of_user`: these rows lie far apart in the table.
             models.Index(
-                fields=["user", "status", "-id"], condition=Q(status__in=UNSUCCESSFUL), name="usage_unsuccessful"
+                fields=[
+                    "user",
+                    "status",
+                    "-id",
+                    "created_at",
+                    "token",
+                    "model",
+                    "group",
+                    "is_stream",
+                    "charge",
+                    *(f"{kind}_tokens" for kind in KINDS),
+                ],
+                condition=Q(status__in=UNSUCCESSFUL),
+                name="usage_unsuccessful_sums",
             ),
         ]
         constraints = [

@@ -226,7 +226,8 @@ def _by_day(rows: "QuerySet[Any]", amount: str, month: date) -> Iterable[_DayRow
     """By user, token and, from the first of the month on, the day that the token counts it in."""
     day = Case(When(counted_on__gte=month, then=F("counted_on")), default=None, output_field=DateField())
     by_day = rows.order_by().annotate(day=day).values("user_id", "token_id", "day").annotate(total=Sum(amount))
-    found = by_day.values_list("user_id", "token_id", "day", "total").iterator()
+    # All at once: PostgreSQL reads for a cursor with one process, and with a plan for the first rows.
+    found = by_day.values_list("user_id", "token_id", "day", "total")
     return ((user_id, token_id, day, int(total)) for user_id, token_id, day, total in found)
 
 

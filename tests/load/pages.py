@@ -93,7 +93,7 @@ def _logs(user: Any) -> list[str]:
     newest, deep = rows[0], rows[rows.count() * 4 // 5]
     narrowed = [
         f"token={newest.token.public_id}", f"model={newest.model}", f"group={newest.group.replace('%', '%25')}",
-        "status=failed", "status=open", "stream=yes", "status=abandoned&stream=no", f"id={deep.pk}",
+        "status=failed", "status=settled", "status=open", "stream=yes", "status=abandoned&stream=no", f"id={deep.pk}",
     ]  # fmt: skip
     pages = [f"range={period}" for period in RANGES]
     pages += [f"range=90d&older={deep.pk}", f"range=90d&newer={deep.pk}"]
