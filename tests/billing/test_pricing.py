@@ -197,3 +197,10 @@ def test_the_longest_affordable_answer_is_covered_and_no_longer_one_is(quote, am
     assert 0 <= tokens <= most
     assert tokens == 0 or bound(tokens) <= amount
     assert tokens == most or bound(tokens + 1) > amount
+
+
+@pytest.mark.parametrize(("choices", "longest"), [(1, 10), (2, 5), (3, 3), (11, 0)])
+def test_an_amount_is_shared_by_the_choices_of_an_answer(choices, longest):
+    quote = Quote(1, Prices.of(input=0, output=usd("1")), 1_000_000)
+    amount = usd("0.00001")  # ten tokens
+    assert affordable_output(amount=amount, most=100, choices=choices, prompt_tokens=0, quote=quote) == longest
