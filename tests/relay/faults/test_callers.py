@@ -3,7 +3,6 @@
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
@@ -33,11 +32,7 @@ def leave_after(alice, body, *, events, abruptly=False):
     return received
 
 
-def drain(alice):
-    """From now on every channel wants its answers read to the end."""
-    table = current().routing.value
-    targets = {key: tuple(replace(one, drains=True) for one in many) for key, many in table.targets.items()}
-    current().routing._value = replace(table, targets=targets)
+READ_ON = [{"on_disconnect": "drain"}]  # a channel whose answers are charged whoever reads them
 
 
 class TestLeaving:
@@ -68,8 +63,7 @@ class TestLeaving:
         assert b"[DONE]" not in received
 
     def test_a_channel_that_charges_all_the_same_is_read_to_its_end(self, case):
-        here = case("two-hundred-words")
-        drain(here.alice)
+        here = case("two-hundred-words", channels=READ_ON)
         leave_after(here.alice, chat("two-hundred-words", stream=True), events=5)
         record = here.bill()
         assert here.upstream.happened["two-hundred-words"] == 1, "the answer was not read to its end"
@@ -78,8 +72,7 @@ class TestLeaving:
 
     def test_reading_on_has_an_end_and_then_only_what_came_is_charged(self, case, settings):
         settings.RELAY_READ_ON_SECONDS = 0.5
-        here = case("words-for-ever")
-        drain(here.alice)
+        here = case("words-for-ever", channels=READ_ON)
         leave_after(here.alice, chat("words-for-ever", stream=True), events=5)
         wait_for(lambda: here.upstream.left["words-for-ever"] == 1)
         record = here.bill()
@@ -90,8 +83,7 @@ class TestLeaving:
 
     def test_only_so_many_are_read_on_at_once(self, case, settings):
         settings.RELAY_READ_ON_LIMIT = 0
-        here = case("two-hundred-words")
-        drain(here.alice)
+        here = case("two-hundred-words", channels=READ_ON)
         leave_after(here.alice, chat("two-hundred-words", stream=True), events=5)
         wait_for(lambda: here.upstream.left["two-hundred-words"] == 1)
         assert here.bill().rule == "delivered"
