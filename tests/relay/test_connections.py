@@ -1,4 +1,4 @@
-"""Connections to an upstream serve one answer after another; one whose answer was not read to its end serves no more."""
+"""A connection to an upstream serves one answer after another, unless an answer was not read to its end."""
 
 from urllib.parse import urlsplit
 
