@@ -49,10 +49,21 @@ class EventSplitter:
 def _cut(data: bytes | bytearray, *, position: int) -> tuple[list[bytes], int]:
     """The whole events at the start of `data`, and where they end; no boundary begins before `position`."""
     events, start = [], 0
-    for boundary in _BOUNDARY.finditer(data, position):
-        events.append(bytes(data[start : boundary.end()]))
-        start = boundary.end()
+    for end in _ends_of(data, position):
+        events.append(bytes(data[start:end]))
+        start = end
     return events, start
+
+
+def _ends_of(data: bytes | bytearray, position: int) -> list[int]:
+    """Where the boundaries from `position` on end."""
+    if data.find(b"\r", position) >= 0:
+        return [boundary.end() for boundary in _BOUNDARY.finditer(data, position)]
+    ends, found = [], data.find(b"\n\n", position)  # ten times as fast, and all that nearly every stream needs
+    while found >= 0:
+        ends.append(found + 2)
+        found = data.find(b"\n\n", found + 2)
+    return ends
 
 
 def closed(rest: bytes) -> bytes:

@@ -6,6 +6,8 @@ from typing import Any
 from billing.pricing import Usage
 from relay.dialects.base import NativeAnswer
 
+_TEXTS = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
+
 
 def read_answer(answer: Mapping[str, Any]) -> NativeAnswer:
     """An answer with an error or without choices is a problem, not an answer."""
@@ -17,22 +19,22 @@ def read_answer(answer: Mapping[str, Any]) -> NativeAnswer:
     return NativeAnswer(answer.get("usage"), delta_texts(answer), None)
 
 
-def delta_texts(chunk: Mapping[str, Any] | None) -> list[str]:
+def delta_texts(chunk: Mapping[str, Any]) -> list[str]:
     """Every piece of generated text in a chunk or a whole answer: content, reasoning, refusals, tool calls."""
-    choices = (chunk or {}).get("choices")
-    if not isinstance(choices, list):
-        return []
-    parts = [choice.get("delta") or choice.get("message") for choice in choices if isinstance(choice, dict)]
-    return [text for part in parts if isinstance(part, dict) for text in _texts_of(part)]
+    choices, texts = chunk.get("choices"), []
+    for choice in choices if isinstance(choices, list) else ():
+        part = isinstance(choice, dict) and (choice.get("delta") or choice.get("message"))
+        for name, value in part.items() if isinstance(part, dict) else ():
+            if name in _TEXTS:
+                texts.append(value)
+            elif name == "tool_calls":
+                texts += _call_texts(value)
+    return [text for text in texts if isinstance(text, str) and text]
 
 
-def _texts_of(part: dict[str, Any]) -> list[str]:
-    names = ("content", "reasoning_content", "reasoning", "refusal")
-    texts = [part[name] for name in names if isinstance(part.get(name), str)]
-    calls = part.get("tool_calls")
+def _call_texts(calls: Any) -> list[Any]:
     functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    fields = [f[name] for f in functions if isinstance(f, dict) for name in ("name", "arguments") if name in f]
-    return [text for text in (*texts, *fields) if isinstance(text, str) and text]
+    return [f[name] for f in functions if isinstance(f, dict) for name in ("name", "arguments") if name in f]
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:

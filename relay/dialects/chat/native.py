@@ -83,7 +83,8 @@ class Meter:
                 self._begun.add(number)
                 if choice.get("finish_reason"):
                     self._ended.add(number)
-        self.is_finished = bool(self._ended) and self._begun == self._ended
+        if self._ended:
+            self.is_finished = self._begun == self._ended
 
     def _note_usage(self, usage: Any, *, beside: Any) -> bool:
         """Whether the event that brought the usage may be seen; one that cannot be charged is not shown either."""
