@@ -1,6 +1,7 @@
 """How many tokens a request's prompt has: the most there can be, for the hold, and a fair guess. Pure.
 
-Every dialect is read the same way: whatever stands in the fields that reach the model, in its keys too.
+Every dialect is read the same way: whatever stands in the fields that reach the model. The names of JSON's keys, and
+what stands in framing fields, are labels: they count in the bound, but no model reads those of a conversation.
 """
 
 from collections.abc import Mapping
@@ -9,11 +10,14 @@ from typing import Any
 
 from billing.tokenizer import count_tokens, encoding_of
 
-_FIELDS = ("messages", "tools", "functions", "response_format", "system", "instructions", "input", "prompt", "text")
+_CONVERSATION = ("messages", "system", "instructions", "input", "prompt")
+_SCHEMAS = ("tools", "functions", "response_format", "text")  # whose keys the model does read
+_FRAMING = frozenset({"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "detail", "status"})
 _PICTURES = frozenset({"image_url", "image", "input_image"})
 MESSAGE_OVERHEAD = 8
 REPLY_OVERHEAD = 16
 SCALAR_TOKENS = 4
+FRAME_ESTIMATE = 3  # around each message, and before the reply
 PICTURE_BOUND = 16_384  # the bytes of a picture say nothing about its tokens; no maker counts more, but for one model
 MINI_PICTURE_BOUND = 50_000  # gpt-4o-mini counts a picture 33 times
 PICTURE_ESTIMATE = 1_000
@@ -27,40 +31,46 @@ class Prompt:
     """What a payload asks the model to read."""
 
     texts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    frames: int = 1
     pictures: int = 0
     documents: list[int] = field(default_factory=list)  # bytes of each in base64
     linked: int = 0  # documents named by their address
-    overhead: int = REPLY_OVERHEAD
+    scalars: int = 0
 
     def bound(self, model: str) -> int:
         """No more tokens than this: counted where the model's vocabulary is known, else no more than bytes."""
-        encoding = encoding_of(model)
+        encoding, texts = encoding_of(model), self.texts + self.labels
         if encoding is None:
-            text = sum(len(text.encode("utf-8", "surrogatepass")) for text in self.texts)
+            text = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
         else:
-            counted = count_tokens(self.texts, encoding=encoding)
+            counted = count_tokens(texts, encoding=encoding)
             text = counted + counted // 8  # tools reach the model in another notation than they are sent in
         picture = MINI_PICTURE_BOUND if "4o-mini" in model else PICTURE_BOUND
         documents = sum(min(size, DOCUMENT_BOUND) for size in self.documents) + self.linked * DOCUMENT_BOUND
-        return text + self.pictures * picture + documents + self.overhead
+        frames = REPLY_OVERHEAD + MESSAGE_OVERHEAD * (self.frames - 1) + SCALAR_TOKENS * self.scalars
+        return text + self.pictures * picture + documents + frames
 
     def estimate(self, model: str) -> int:
         """A fair guess of the same."""
         text = count_tokens(self.texts, encoding=encoding_of(model)) + self.pictures * PICTURE_ESTIMATE
         sent = sum(min(size // BYTES_PER_DOCUMENT_TOKEN, DOCUMENT_BOUND) for size in self.documents)
-        return text + sent + self.linked * DOCUMENT_ESTIMATE + self.overhead
+        return text + sent + self.linked * DOCUMENT_ESTIMATE + FRAME_ESTIMATE * self.frames + self.scalars
 
 
 def prompt_of(payload: Mapping[str, Any]) -> Prompt:
     """Gather what reaches the model."""
     prompt = Prompt()
-    fields = [payload[name] for name in _FIELDS if payload.get(name)]
-    prompt.overhead += MESSAGE_OVERHEAD * sum(len(value) for value in fields if isinstance(value, list))
-    _gather(fields, prompt)
+    conversation, schemas = (
+        [payload[name] for name in names if payload.get(name)] for names in (_CONVERSATION, _SCHEMAS)
+    )
+    prompt.frames += sum(len(value) for value in conversation if isinstance(value, list))
+    _gather(conversation, prompt, prompt.labels)
+    _gather(schemas, prompt, prompt.texts)
     return prompt
 
 
-def _gather(values: list[Any], prompt: Prompt) -> None:
+def _gather(values: list[Any], prompt: Prompt, labels: list[str]) -> None:
     """Walk with a list instead of recursion: a request may be nested deeper than Python's stack."""
     waiting = values
     while waiting:
@@ -78,9 +88,11 @@ def _gather(values: list[Any], prompt: Prompt) -> None:
             case {"type": "document", "source": {"type": "url"}} | {"type": "input_file", "file_url": str()}:
                 prompt.linked += 1
             case dict() as mapping:
-                prompt.texts.extend(map(str, mapping))
-                waiting.extend(mapping.values())
+                for name, value in mapping.items():
+                    labels.append(name)
+                    framing = name in _FRAMING and isinstance(value, str)
+                    (labels if framing else waiting).append(value)
             case list() as items:
                 waiting.extend(items)
             case _:
-                prompt.overhead += SCALAR_TOKENS
+                prompt.scalars += 1

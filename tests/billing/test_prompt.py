@@ -8,6 +8,7 @@ from billing.prompt import (
     BYTES_PER_DOCUMENT_TOKEN,
     DOCUMENT_BOUND,
     DOCUMENT_ESTIMATE,
+    FRAME_ESTIMATE,
     MESSAGE_OVERHEAD,
     PICTURE_BOUND,
     REPLY_OVERHEAD,
@@ -166,5 +167,10 @@ def test_a_hold_covers_all_that_the_model_reads():
     hello = {"messages": [{"role": "user", "content": "Hi, 世界!"}]}
     text = "role" + "user" + "content" + "Hi, 世界!"
     assert prompt_of(hello).bound("m") == len(text.encode()) + MESSAGE_OVERHEAD + REPLY_OVERHEAD
-    counted = count_tokens(["role", "user", "content", "Hi, 世界!"])
-    assert prompt_of(hello).estimate("m") == counted + MESSAGE_OVERHEAD + REPLY_OVERHEAD
+    assert prompt_of(hello).estimate("m") == count_tokens(["Hi, 世界!"]) + 2 * FRAME_ESTIMATE
+
+
+def test_the_model_reads_the_keys_of_a_schema():
+    schema = {"tools": [{"type": "function", "function": {"name": "weather", "parameters": {"city": {}}}}]}
+    words = ["type", "function", "function", "name", "weather", "parameters", "city"]
+    assert prompt_of(schema).estimate("m") == count_tokens(words) + FRAME_ESTIMATE
