@@ -8,6 +8,8 @@ import pytest
 
 from config.egress.client import told
 from config.kernel.errors import DomainError
+from relay.dialects.chat import CHAT
+from relay.endpoints import Endpoint
 from relay.probe import list_upstream_models, probe
 from relay.routing import Target
 from relay.upstream import MAX_ANSWER_BYTES, Failure, new_client, open_answer, read_answer
@@ -46,9 +48,9 @@ def relayed(server):
     async def run():
         client = new_client()
         try:
-            response = await open_answer(client, target, body=b"{}", is_stream=False)
+            response = await open_answer(client, target, endpoint=Endpoint.CHAT, body=b"{}", is_stream=False)
             async with response:
-                return await read_answer(response)
+                return await read_answer(response, CHAT)
         finally:
             await client.close()
 
@@ -79,7 +81,7 @@ def test_a_gzip_bomb_goes_off_outside(status):
 def test_an_honest_gzip_answer_is_read():
     body = gzip.compress(b'{"choices": [{"index": 0}]}')
     with listening(answer(body, headers=["Content-Encoding: gzip"])) as server:
-        raw, whole = relayed(server)
+        raw, whole, _told = relayed(server)
     assert (raw, whole["choices"]) == (b'{"choices": [{"index": 0}]}', [{"index": 0}])
 
 
