@@ -14,7 +14,7 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": ", ".join(
         (
-            *("X-Request-Id", "X-Tollbooth-Cost", "Retry-After"),
+            *("X-Request-Id", "request-id", "X-Tollbooth-Cost", "Retry-After"),
             *(
                 f"x-ratelimit-{what}-{unit}"
                 for unit in ("requests", "tokens")
@@ -31,12 +31,16 @@ _PREFLIGHT = {
 
 
 def request_id(get_response: Handler) -> Handler:
-    """Make the id that names this request in the answer, the usage log and the server's log."""
+    """Make the id that names this request in the answer, the usage log and the server's log.
+
+    OpenAI's clients look for it under the one name, Anthropic's under the other.
+    """
 
     async def answer(request: HttpRequest) -> HttpResponseBase:
         request.id = uuid7()  # type: ignore[attr-defined]
         response = await get_response(request)
-        response.headers["X-Request-Id"] = str(request.id)  # type: ignore[attr-defined]
+        for name in ("X-Request-Id", "request-id"):
+            response.headers[name] = str(request.id)  # type: ignore[attr-defined]
         return response
 
     return answer

@@ -183,8 +183,9 @@ class UnknownPath(RelayView):
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         hint = f"The base URL of this API is {settings.API_BASE_URL}"
-        if request.path.rstrip("/").endswith("/chat/completions"):
-            hint = f"Post chat completions to {settings.API_BASE_URL}/chat/completions"
+        for path in ("/chat/completions", "/responses", "/messages"):
+            if request.path.rstrip("/").endswith(path):
+                hint = f"Post to {settings.API_BASE_URL}{path}"
         return error_response(
             NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url")
         )
