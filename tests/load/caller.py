@@ -9,7 +9,7 @@ requests begin when they are due, however many are still running.
 import asyncio
 import json
 import sys
-from collections import Counter, deque
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 from statistics import quantiles
@@ -47,7 +47,7 @@ class Result:
     answered: int = 0
     events: int = 0
     reads: int = 0
-    errors: dict[str, int] = field(default_factory=Counter)
+    errors: dict[str, int] = field(default_factory=dict)
     first_byte: tuple[float, float] = (0.0, 0.0)
     total: tuple[float, float] = (0.0, 0.0)
 
@@ -90,7 +90,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._due, self._first = due, 0.0
         self._events = self._reads = 0
-        self._carried, self._is_done, self._is_complete = b"", False, False
+        self._carried, self._is_done = b"", False
+        self._is_complete = self._may_stay = False
         self._is_asking = True
         self._transport.write(request)
 
@@ -111,7 +112,7 @@ class Connection(asyncio.Protocol):
             self._end("not HTTP")
             return
         if self._is_complete:
-            self._end(self._problem(), may_stay=self._parser.should_keep_alive())
+            self._end(self._problem(), may_stay=self._may_stay)
 
     def on_body(self, body: bytes) -> None:
         if not self._first:
@@ -124,7 +125,7 @@ class Connection(asyncio.Protocol):
             self._carried = text[1 - len(EVENT) :]
 
     def on_message_complete(self) -> None:
-        self._is_complete = True
+        self._is_complete, self._may_stay = True, self._parser.should_keep_alive()
 
     def _problem(self) -> str:
         if self._parser.get_status_code() != 200:

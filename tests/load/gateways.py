@@ -1,8 +1,8 @@
 """What the relay's benchmark measures: the product as it is served, and beside it programs that stand in its place."""
 
+import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from tests.load.machine import wait_until_idle
 from tests.provision.servers import Server, free_port
 
 MODEL = "load-model"
@@ -109,6 +110,9 @@ general_settings: {{master_key: {key}}}
 """
 
 
+OURS = ("DATABASE_URL", "REDIS_URL")  # variables that it would take for its own
+
+
 @contextmanager
 def litellm(program: str, upstream_port: int, *, folder: Path) -> Iterator[Gateway]:
     """LiteLLM's proxy from a virtual environment of yours: no database, so no accounts and no money."""
@@ -116,33 +120,31 @@ def litellm(program: str, upstream_port: int, *, folder: Path) -> Iterator[Gatew
     text = LITELLM.format(model=MODEL, upstream_port=upstream_port, secret=UPSTREAM_SECRET, key=key)
     (folder / "litellm.yaml").write_text(text)
     command = [program, "--config", str(folder / "litellm.yaml"), "--host", "127.0.0.1", "--port", str(port)]
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-    own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
-    with _running(
-        [*command, "--num_workers", str(WORKERS), "--telemetry", "False"],
-        port,
-        {**environment, **dict.fromkeys(own, "")},
-        log=folder / "litellm.log",
-    ) as process:
+    command += ["--num_workers", str(WORKERS), "--telemetry", "False"]
+    command += ["--timeout_worker_healthcheck", "100"]  # its workers take longer to start than uvicorn waits for them
+    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", **dict.fromkeys(OURS)}
+    with _running(command, port, environment, log=folder / "litellm.log") as process:
         yield Gateway(name="LiteLLM", port=port, keys=[key], processes={"litellm": process.pid})
 
 
 @contextmanager
 def _running(
-    command: list[str], port: int, environment: Mapping[str, str] | None = None, *, log: Path | None = None
+    command: list[str], port: int, environment: Mapping[str, str | None] | None = None, *, log: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program that listens on a port of the loopback address, until the block ends."""
+    """A program that answers on a port of the loopback address, until the block ends; None unsets a variable."""
+    variables = {**os.environ, **(environment or {})}
     with open(log or os.devnull, "wb") as output:
         process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
-            env={**os.environ, **(environment or {})},
+            env={name: value for name, value in variables.items() if value is not None},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
         try:
             _wait_for(process, port, log)
+            wait_until_idle(process.pid)  # one of its processes answers, and others may still be starting
             yield process
         finally:
             process.terminate()
@@ -156,11 +158,15 @@ def _running(
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path | None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+            connection.request("GET", "/")
+            connection.getresponse()  # whatever it says
+        except (OSError, http.client.HTTPException):
             time.sleep(0.1)
         else:
             return
+        finally:
+            connection.close()
     said = log.read_text(errors="replace")[-2000:] if log else ""
-    raise RuntimeError(f"{process.args!r} does not listen on port {port}: {said}")
+    raise RuntimeError(f"{process.args!r} does not answer on port {port}: {said}")

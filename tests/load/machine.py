@@ -3,12 +3,15 @@
 import os
 import resource
 import subprocess
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 
 PERF = ("perf", "stat", "-x", ",", "-e", "instructions")
+PAUSE_SECONDS = 0.5
+IDLE_SHARE = 0.1  # of one core
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -34,6 +37,14 @@ def tree(root: int) -> list[int]:
 def cpu_seconds(root: int) -> float:
     """User and system time of a tree of processes, those that have ended included."""
     return sum(int(field) for process in tree(root) for field in _fields(process)[11:15]) / TICKS_PER_SECOND
+
+
+def wait_until_idle(root: int) -> None:
+    """Return when a tree of processes has used next to no CPU for half a second, or after two minutes."""
+    deadline, before = time.monotonic() + 120, -1.0
+    while (spent := cpu_seconds(root)) - before > IDLE_SHARE * PAUSE_SECONDS and time.monotonic() < deadline:
+        before = spent
+        time.sleep(PAUSE_SECONDS)
 
 
 def memory_kib(root: int) -> int:
