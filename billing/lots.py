@@ -92,7 +92,7 @@ def _place(
     concerned = {*moves.tokens, *(hold.token_id for hold in holds)}
     if not concerned:
         return []
-    locked = store.lock_tokens(sorted(concerned))
+    locked = store.lock_tokens(list(concerned))
     _credit(locked, moves)
     answers = admit(holds, wallets=locked.wallets, tokens=locked.tokens, now=now)
     for answer in answers:

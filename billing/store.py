@@ -65,7 +65,7 @@ class Store(Protocol):
         produced; returns those whose key was revoked."""
 
     def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
-        """Lock tokens and the wallets of their users, by user and then by token."""
+        """Lock tokens and the wallets of their users, in the order of users and then tokens."""
 
     def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
         """The net changes of wallets and tokens, the tokens' spending, and an open record for each placed hold."""

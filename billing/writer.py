@@ -37,7 +37,6 @@ class Asked:
 
     what: Hold | Settlement | Heartbeat
     answer: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    is_given_up: bool = False
 
 
 class LedgerWriter:
@@ -62,7 +61,6 @@ class LedgerWriter:
             async with asyncio.timeout(HOLD_SECONDS):
                 return NanoUSD(await asyncio.shield(asked.answer))
         except TimeoutError:
-            asked.is_given_up = True
             asked.answer.add_done_callback(lambda answer: self._undo_late(hold, answer))
             raise _unavailable() from None
 

@@ -163,31 +163,35 @@ async def _caller(holds: list[Any], deadline: float, place, settle) -> int:
 
 
 def _cpu() -> tuple[float, float]:
-    """Seconds of CPU of this process, and of every PostgreSQL process of this machine that it talks to."""
+    """Seconds of CPU of this process, and of the PostgreSQL processes it talks to."""
     return time.process_time(), sum(_seconds_of(stat) for stat in _postgres_processes())
 
 
 def _postgres_processes() -> list[Path]:
+    """The server that we talk to, by its port, and its children; other servers may run here too."""
     from django.conf import settings
 
-    port = str(settings.DATABASES["default"].get("PORT") or "none")
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if command.startswith("postgres:") or f"port={port}" in command:
-            found.append(folder / "stat")
-    return found
+    folders = list(Path("/proc").glob("[0-9]*"))
+    port = settings.DATABASES["default"].get("PORT")
+    servers = {folder.name for folder in folders if port and f"port={port}" in _text(folder / "cmdline")}
+    ours = [folder for folder in folders if folder.name in servers or _parent(folder) in servers]
+    return [folder / "stat" for folder in ours]
+
+
+def _parent(folder: Path) -> str:
+    return (_text(folder / "stat").rpartition(")")[2].split() or ["", ""])[1]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _seconds_of(stat: Path) -> float:
     """User and system time of a process, its ended children included."""
-    try:
-        fields = stat.read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
+    fields = _text(stat).rpartition(")")[2].split()
     return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
