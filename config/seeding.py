@@ -22,12 +22,13 @@ from orders.models import Package
 from relay.models import Channel
 from relay.providers import SANDBOX
 from relay.sandbox.behaviours import BEHAVIOURS
+from relay.sandbox.services import MODELS
 from relay.services import create_channel
 from tokens.models import Group, Token
 from tokens.services import KeyNotReadable, issue_token, reveal_key
 
 SANDBOX_PRICES_FILE = Path(__file__).with_name("seed") / "sandbox_prices.toml"
-PRICE_FIELDS = ("input", "output", "cache_read", "cache_write", "reasoning", "per_call")
+PRICE_FIELDS = ("input", "output", "cache_read", "cache_write", "reasoning", "audio_input", "per_call")
 DEMO_EMAIL = "demo@localhost"
 DEMO_TOKEN = "Quick start"  # noqa: S105 - the name of it
 SANDBOX_NAME = "Sandbox"
@@ -157,7 +158,7 @@ def _create_sandbox_channel(base_url: str) -> None:
         provider=SANDBOX,
         base_url=base_url,
         secrets=[SANDBOX_SECRET],
-        models=list(BEHAVIOURS),
+        models=[*BEHAVIOURS, *MODELS],
         groups=Group.objects.filter(is_auto=False),
         is_sandbox=True,
     )
@@ -166,7 +167,7 @@ def _create_sandbox_channel(base_url: str) -> None:
 def _price_sandbox_models() -> None:
     """A fault drill costs what sandbox-mini costs, should it answer at all."""
     rows = {row["model"]: row for row in sandbox_prices()}
-    for model in BEHAVIOURS:
+    for model in (*BEHAVIOURS, *MODELS):
         if not ModelPrice.objects.filter(model=model).exists():
             _create_price(**rows.get(model, {**rows["sandbox-mini"], "model": model, "tags": ["chat", "fault drill"]}))
 

@@ -72,7 +72,11 @@ MIDDLEWARE = [
     "config.middleware.admin_policy",
     "accounts.middleware.preferences",
 ]
-RELAY_PATHS = ("/v1", "/chat/completions")  # answered by the relay's own lean handler
+RELAY_PATHS = (  # answered by the relay's own lean handler
+    *("/v1", "/dashboard/billing", "/api/usage/token"),
+    *("/chat/completions", "/completions", "/responses", "/messages", "/models"),  # where a base URL without /v1 leads
+    *("/embeddings", "/rerank", "/moderations", "/images/generations", "/audio/speech", "/audio/transcriptions"),
+)
 RELAY_MIDDLEWARE = ["relay.middleware.request_id", "relay.middleware.cors", "relay.middleware.no_return"]
 
 ROOT_URLCONF = "config.urls"

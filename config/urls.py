@@ -1,11 +1,13 @@
 """The whole URL space on one screen."""
 
+from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from accounts import staff
 from config import health, theme
+from relay import balance
 from relay.v1 import UnknownPath
 
 handler500 = "config.error_pages.server_error"
@@ -23,7 +25,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     # APIs
     path("v1/", include("relay.v1_urls")),
-    path("chat/completions", UnknownPath.as_view()),  # where a base URL without /v1 leads
+    path("dashboard/billing/subscription", balance.Subscription.as_view()),
+    path("dashboard/billing/usage", balance.BillingUsage.as_view()),
+    re_path(r"^api/usage/token/?$", balance.KeyUsage.as_view()),
+    *(re_path(rf"^{prefix[1:]}(/|$)", UnknownPath.as_view()) for prefix in settings.RELAY_PATHS),
     path("api/", include("config.api_urls")),
     # For load balancers
     path("healthz", health.alive, name="healthz"),

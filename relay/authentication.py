@@ -3,7 +3,9 @@
 import asyncio
 import ipaddress
 from collections import OrderedDict
+from collections.abc import Callable
 from time import monotonic
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -17,6 +19,7 @@ from tokens import refusals
 from tokens.keys import is_well_formed, key_hash
 from tokens.selectors import TokenSnapshot, token_by_key
 
+T = TypeVar("T")
 CACHE_SECONDS = 1.0
 CACHE_SIZE = 20_000
 READ_SECONDS = 2.0
@@ -63,7 +66,7 @@ async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
     cached = _cache.get(digest)
     if cached is not None and now - cached[0] < CACHE_SECONDS:
         return cached[1]
-    token = await _read(runtime, key)
+    token = await read_soon(runtime, token_by_key, key, refusal="Keys cannot be checked for a moment.")
     if token is None:
         _cache.pop(digest, None)
         raise refusals.unknown()
@@ -74,15 +77,13 @@ async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
     return token
 
 
-async def _read(runtime: Runtime, key: str) -> TokenSnapshot | None:
+async def read_soon(runtime: Runtime, query: Callable[..., T], *arguments: Any, refusal: str) -> T:
     """Who cannot be looked up soon is asked to come back: a database that is away must not keep callers waiting."""
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await runtime.read(token_by_key, key)
+            return await runtime.read(query, *arguments)
     except (TimeoutError, DatabaseError, InterfaceError):
-        raise Unavailable(
-            "Keys cannot be checked for a moment. Please retry.", code="service_unavailable", retry_after=2
-        ) from None
+        raise Unavailable(f"{refusal} Please retry.", code="service_unavailable", retry_after=2) from None
 
 
 def _check_address(token: TokenSnapshot, request: HttpRequest) -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from config.kernel.errors import InvalidInput
 from config.kernel.money import NanoUSD, decimal_usd
-from relay.dialects.base import Conversion, Dialect, RelayRequest, StreamMeter
+from relay.dialects.base import JSON, Conversion, Dialect, RelayRequest, StreamMeter
 from relay.dialects.chat import CHAT
 from relay.dialects.converting import ConvertingMeter
 from relay.overrides import merge
@@ -31,6 +31,10 @@ class Call(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """The caller's own that go with it."""
+
+    @property
+    def content_type(self) -> str:
+        """Of the body."""
 
     def body(self, target: Target, *, max_tokens: int | None) -> bytes:
         """What to send. `max_tokens` is given where the balance affords less than the model's longest answer."""
@@ -77,6 +81,7 @@ class Native:
     def __init__(self, dialect: Dialect, request: RelayRequest, headers: Mapping[str, str]) -> None:
         self.spoken = dialect
         self.headers = dialect.headers(headers) if dialect.headers else _NO_HEADERS
+        self.content_type = request.content_type
         self._request = request
 
     def body(self, target: Target, *, max_tokens: int | None) -> bytes:
@@ -98,6 +103,7 @@ class Converted:
 
     spoken = CHAT
     headers = _NO_HEADERS
+    content_type = JSON
 
     def __init__(self, dialect: Dialect, request: RelayRequest, request_id: str) -> None:
         self._dialect = dialect
@@ -137,10 +143,11 @@ def body_of(spoken: Dialect, request: RelayRequest, target: Target, *, max_token
     changes = {} if target.upstream_model == request.model else {"model": target.upstream_model}
     changes |= _limit(spoken, request, target, max_tokens)
     changes |= spoken.adjust(request) if spoken.adjust else {}
-    if not changes and not target.body_overrides:
+    if not changes and not target.body_overrides and spoken.write is None:
         return request.raw
     body = {name: value for name, value in (request.payload | changes).items() if changes.get(name, "") is not None}
-    return dumped(merge(body, target.body_overrides) if target.body_overrides else body)
+    body = merge(body, target.body_overrides) if target.body_overrides else body
+    return dumped(body) if spoken.write is None else spoken.write(request, body)
 
 
 def dumped(body: dict[str, Any]) -> bytes:

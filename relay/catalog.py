@@ -8,6 +8,7 @@ from django.conf import settings
 
 from config.kernel.sealing import SealBroken
 from relay.channel_keys import open_key
+from relay.endpoints import Endpoint
 from relay.models import Channel, ChannelKey, ChannelModel
 from relay.routing import RoutingTable, Target
 from tokens.models import Group
@@ -18,18 +19,19 @@ logger = logging.getLogger("tollbooth.relay")
 def load_routing_table() -> RoutingTable:
     """Everything routing needs, in five queries."""
     targets: defaultdict[tuple[str, str], list[Target]] = defaultdict(list)
-    known: defaultdict[str, set[str]] = defaultdict(set)
+    known: defaultdict[str, dict[str, frozenset[Endpoint]]] = defaultdict(dict)
     for channel in Channel.objects.prefetch_related("channel_models", "groups", "keys"):
         offers = targets_of(channel)
         for group in channel.groups.all():
-            known[group.code].update(offers)
+            models = known[group.code]
+            models.update({model: models.get(model, frozenset()) | channel.endpoints for model in offers})
             if channel.status == Channel.Status.ENABLED:
                 for model, found in offers.items():
                     targets[group.code, model].extend(found)
     return RoutingTable(
         ratios={group.code: group.ratio_ppm for group in Group.objects.filter(is_auto=False)},
         targets={key: tuple(found) for key, found in targets.items() if found},
-        known={group: frozenset(models) for group, models in known.items()},
+        known=dict(known),
         cheapest_first=settings.RELAY_CHEAPEST_FIRST,
     )
 

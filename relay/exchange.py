@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from aiohttp import ClientResponse
 from django.utils import timezone
 
 from billing.holds import Hold, Settlement
@@ -24,7 +25,7 @@ from config.kernel.money import NanoUSD
 from relay.accounting import Ended, reason_of, settlement_of
 from relay.attempts import Attempts
 from relay.calls import Call, Calls
-from relay.dialects.base import Dialect, RelayRequest, StreamMeter
+from relay.dialects.base import JSON, Dialect, RelayRequest, StreamMeter
 from relay.errors import InternalError
 from relay.limits import Gate
 from relay.quoting import Terms, hold_for, terms_of
@@ -51,6 +52,7 @@ class WholeAnswer:
 
     body: bytes
     charge: NanoUSD
+    content_type: str
 
 
 class Ending(NamedTuple):
@@ -133,7 +135,8 @@ class Exchange:
         )
         await self._settle(settlement)
         body = call.whole(answer.raw, answer.body, settlement.charge)
-        return WholeAnswer(self._renamed(body), settlement.charge)
+        body = self._renamed(body) if told.content_type == JSON else body
+        return WholeAnswer(body, settlement.charge, told.content_type)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Open a stream and return its pieces. Raises DomainError when every attempt failed before the first event."""
@@ -262,31 +265,27 @@ class Exchange:
 
     async def _read_whole(self, target: Target) -> tuple[Call, Answer]:
         call = self._calls.of(target)
-        body = call.body(target, max_tokens=self.max_tokens)
-        response = await open_answer(
-            self._runtime.client,
-            target,
-            endpoint=call.spoken.endpoint,
-            body=body,
-            is_stream=False,
-            headers=call.headers,
-        )
+        response = await self._open(call, target, is_stream=False)
         async with response:
             return call, await read_answer(response, call.spoken)
 
     async def _open_stream(self, target: Target) -> AnswerStream:
         call = self._calls.of(target)
-        body = call.body(target, max_tokens=self.max_tokens)
         self._meter = call.meter()
-        response = await open_answer(
+        response = await self._open(call, target, is_stream=True)
+        return await open_stream(response, call.spoken, self._meter)
+
+    async def _open(self, call: Call, target: Target, *, is_stream: bool) -> ClientResponse:
+        body = call.body(target, max_tokens=self.max_tokens)
+        return await open_answer(
             self._runtime.client,
             target,
-            endpoint=call.spoken.endpoint,
+            spoken=call.spoken,
             body=body,
-            is_stream=True,
+            content_type=call.content_type,
             headers=call.headers,
+            is_stream=is_stream,
         )
-        return await open_stream(response, call.spoken, self._meter)
 
     # ── The stream ───────────────────────────────────────────────────────────
 

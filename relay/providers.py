@@ -177,7 +177,11 @@ PROVIDERS: dict[str, Provider] = {
         Provider("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1", speaks=TEXT),
         Provider(RESELLER, "Another reseller", speaks=frozenset(Endpoint)),
         Provider(CUSTOM, "Custom"),
-        Provider(SANDBOX, "Sandbox"),
+        Provider(
+            SANDBOX,
+            "Sandbox",
+            speaks=EMBEDDING | AUDIO | {Endpoint.IMAGES, Endpoint.MODERATIONS, Endpoint.RERANK},
+        ),
     )
 }
 

@@ -55,8 +55,13 @@ def terms_of(request: RelayRequest, *, caller: TokenSnapshot, route: Route, list
 
 
 def hold_for(terms: Terms, *, id: UUID, caller: TokenSnapshot, dialect: Dialect, route: Route, at: datetime) -> Hold:
-    """What to set aside. Who names the longest answer is taken at their word; all others may get a shorter one."""
-    may_be_shorter = terms.request.max_tokens is None
+    """What to set aside. Who names the longest answer is taken at their word; all others may get a shorter text.
+
+    Raises InvalidInput for what these prices cannot charge for.
+    """
+    if dialect.check_prices is not None:
+        dialect.check_prices(terms.request, terms.quote.prices)
+    may_be_shorter = terms.request.max_tokens is None and dialect.is_text
     return Hold(
         id=id,
         user_id=caller.user_id,

@@ -1,7 +1,7 @@
 """Which channels may serve a model for a group, and in which order to try them. Pure: a table in, a route out."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import Random
@@ -46,14 +46,15 @@ class Target(Upstream):
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """Ratio of every group; enabled targets by (group, model); what each group would serve were all channels up.
+    """Ratio of every group; enabled targets by (group, model); of each group, were all channels up, its models and at
+    which endpoints they would be served.
 
     With `cheapest_first`, of the channels of one priority those that cost the operator least are tried first.
     """
 
     ratios: dict[str, int]
     targets: dict[tuple[str, str], tuple[Target, ...]]
-    known: dict[str, frozenset[str]]
+    known: dict[str, dict[str, frozenset[Endpoint]]]
     cheapest_first: bool = False
 
     def models_of(self, groups: Iterable[str], *, provider: str | None = None) -> set[str]:
@@ -89,13 +90,18 @@ class _Wish:
     provider: str | None
 
     def fits(self, target: Target) -> bool:
-        return self.provider in (None, target.provider) and (self.is_native(target) or self._can_convert(target))
+        return self.provider in (None, target.provider) and self.is_met_by(target.speaks)
 
     def is_native(self, target: Target) -> bool:
         return self.endpoint in target.speaks
 
-    def _can_convert(self, target: Target) -> bool:
-        return self.convertible and Endpoint.CHAT in target.speaks
+    def is_met_by(self, speaks: Collection[Endpoint]) -> bool:
+        return self.endpoint in speaks or (self.convertible and Endpoint.CHAT in speaks)
+
+    @property
+    def place(self) -> str:
+        """Where the model was looked for, in words."""
+        return f"at /v1{self.endpoint.path}" + (f" by {self.provider}" if self.provider else "")
 
 
 _NO_RATIOS: Mapping[str, int] = MappingProxyType({})
@@ -181,12 +187,13 @@ def _cost(target: Target) -> float:
 def _nothing_found(table: RoutingTable, model: str, groups: list[str], wish: _Wish) -> NotFound | Unavailable:
     if wish.provider is not None and wish.provider not in table.providers:
         return NotFound(f"There is no provider {wish.provider[:40]} here.", code="provider_not_found")
-    if any((group, model) in table.targets for group in groups):
-        where = f"through {wish.endpoint}" if wish.provider is None else f"by {wish.provider} through {wish.endpoint}"
-        return NotFound(f"The model {model} is not offered {where}.", code="model_not_found", param="model")
-    if any(model in table.known.get(group, ()) for group in groups):
-        message = f"Every channel of {model} is down at the moment. Please retry later."
+    known = [table.known[group][model] for group in groups if model in table.known.get(group, {})]
+    is_up = any((group, model) in table.targets for group in groups)
+    if any(map(wish.is_met_by, known)) and not (is_up and wish.provider):
+        message = f"Every channel that serves {model} {wish.place} is down at the moment. Please retry later."
         return Unavailable(message, retry_after=_RETRY_SECONDS)
+    if known or is_up:
+        return NotFound(f"The model {model} is not offered {wish.place}.", code="model_not_found", param="model")
     return NotFound(
         f"The model {model} does not exist or is not offered in this key's group. List models with GET /v1/models.",
         code="model_not_found",

@@ -23,15 +23,13 @@ from config.kernel.errors import (
 )
 from relay.blame import Blame, blame_of
 from relay.decoding import Inflated, Plain, Undecodable, decoder_for
-from relay.dialects.base import Dialect, NativeAnswer
-from relay.endpoints import Endpoint
+from relay.dialects.base import JSON, Dialect, NativeAnswer
 from relay.errors import sanitised, without_key
 from relay.hops import HOP_HEADER, own_mark
 from relay.routing import Target
 
 logger = logging.getLogger("tollbooth.relay")
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
 MAX_RETRY_AFTER = 60
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -76,16 +74,17 @@ async def open_answer(
     client: Client,
     target: Target,
     *,
-    endpoint: Endpoint,
+    spoken: Dialect,
     body: bytes,
+    content_type: str = JSON,
     is_stream: bool,
     headers: Mapping[str, str] = _NO_HEADERS,
 ) -> aiohttp.ClientResponse:
     """Send one request; returns the answer with status 200 and its body unread. Raises Failure."""
-    headers = headers_to(target, endpoint=endpoint, is_stream=is_stream, passed_on=headers)
+    headers = headers_to(target, spoken=spoken, content_type=content_type, is_stream=is_stream, passed_on=headers)
     try:
         async with asyncio.timeout(settings.RELAY_FIRST_BYTE_TIMEOUT):
-            response = await client.send("POST", target.url(endpoint), headers=headers, body=body)
+            response = await client.send("POST", target.url(spoken.endpoint), headers=headers, body=body)
     except (aiohttp.ClientError, OSError, EgressError) as error:
         raise _not_answered(target, error) from None
     if response.status != 200:
@@ -94,23 +93,29 @@ async def open_answer(
 
 
 def headers_to(
-    target: Target, *, endpoint: Endpoint, is_stream: bool, passed_on: Mapping[str, str] = _NO_HEADERS
+    target: Target, *, spoken: Dialect, content_type: str, is_stream: bool, passed_on: Mapping[str, str]
 ) -> dict[str, str]:
     """All that an upstream gets to see; the HTTP client adds `Host` and `Content-Length`.
 
     None of the caller's own headers goes up but what its dialect has `passed_on`, which the channel's own replace; and
     none of the answer's comes back.
     """
-    ours = target.headers(endpoint)
+    ours = target.headers(spoken.endpoint)
     replaced = {name.lower() for name in ours}
     return {
-        "Content-Type": "application/json",
-        "Accept": "text/event-stream" if is_stream else "application/json",
+        "Content-Type": content_type,
+        "Accept": _accepted(spoken, is_stream=is_stream),
         "Accept-Encoding": "identity",
         HOP_HEADER: own_mark(),
         **{name: value for name, value in passed_on.items() if name.lower() not in replaced},
         **ours,
     }
+
+
+def _accepted(spoken: Dialect, *, is_stream: bool) -> str:
+    if is_stream:
+        return "text/event-stream"
+    return JSON if spoken.read_other is None else "*/*"
 
 
 def _not_answered(target: Target, error: Exception) -> Failure:
@@ -121,7 +126,7 @@ def _not_answered(target: Target, error: Exception) -> Failure:
 
 
 class Answer(NamedTuple):
-    """A whole answer: its bytes, the JSON in them, and what that tells in its dialect."""
+    """A whole answer: its bytes, the JSON in them (empty where it is none), and what that tells in its dialect."""
 
     raw: bytes
     body: dict[str, Any]
@@ -132,20 +137,23 @@ async def read_answer(response: aiohttp.ClientResponse, spoken: Dialect) -> Answ
     """The whole body of an answer that is not streamed. Raises Failure for anything but an answer of the dialect."""
     try:
         async with asyncio.timeout(settings.RELAY_TOTAL_TIMEOUT):
-            raw = await _read_limited(response, MAX_ANSWER_BYTES)
+            raw = await _read_limited(response, spoken.max_answer_bytes)
     except TimeoutError:
         raise Failure(_timed_out(), may_fail_over=False) from None
     except (aiohttp.ClientError, OSError) as error:
         raise Failure(_unreachable(error), may_fail_over=True) from None
     except Undecodable:
         raise _unreadable() from None
-    body = _json_object(raw)
-    if body is None:
+    body = _json_object(spoken.skim(raw) if spoken.skim else raw)
+    if body is not None:
+        told = spoken.read(body)
+    elif spoken.read_other is not None:
+        told = spoken.read_other(raw, response.content_type)
+    else:
         raise _unreadable()
-    told = spoken.read(body)
     if told.problem is not None:
         raise Failure(from_error_body(told.problem), may_fail_over=True, upstream_status=200)
-    return Answer(raw, body, told)
+    return Answer(raw, body or {}, told)
 
 
 def decoder_of(response: aiohttp.ClientResponse) -> Plain | Inflated:

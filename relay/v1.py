@@ -13,11 +13,18 @@ from config.kernel.errors import DomainError, NotFound
 from config.kernel.money import decimal_usd
 from relay.asgi import EventStream
 from relay.authentication import KeyAuthentication
-from relay.dialects.base import Dialect
+from relay.dialects.base import JSON, Dialect
 from relay.dialects.chat import CHAT
 from relay.dialects.completions import COMPLETIONS
+from relay.dialects.embeddings import EMBEDDINGS
+from relay.dialects.images import IMAGES
 from relay.dialects.messages import MESSAGES, parse_count
+from relay.dialects.moderations import MODERATIONS
+from relay.dialects.rerank import RERANK
 from relay.dialects.responses import RESPONSES
+from relay.dialects.speech import SPEECH
+from relay.dialects.transcriptions import TRANSCRIPTIONS
+from relay.endpoints import Endpoint
 from relay.errors import InternalError, error_object, error_response
 from relay.exchange import Exchange
 from relay.limits import Gate
@@ -25,6 +32,15 @@ from relay.runtime import current
 from tokens.selectors import TokenSnapshot
 
 logger = logging.getLogger("tollbooth.relay")
+
+_PATHS = sorted(
+    (
+        *(endpoint.path for endpoint in Endpoint),
+        *("/messages/count_tokens", "/models", "/dashboard/billing/subscription", "/dashboard/billing/usage"),
+    ),
+    key=len,
+    reverse=True,
+)
 
 
 class MethodNotAllowed(DomainError):
@@ -40,7 +56,7 @@ class RelayView(APIView):
     """
 
     authentication_classes = (KeyAuthentication,)
-    http_method_names = ("get", "post")
+    http_method_names = ("get", "head", "post")
     gate: Gate | None = None  # the caller's, once there is one
     view_is_async = True  # Django looks for handlers, and an unknown path has none
 
@@ -56,9 +72,9 @@ class RelayView(APIView):
 
     async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Identify the caller and call the method's handler."""
-        handler = getattr(self, (request.method or "").lower(), None)
-        if handler is None:
-            raise MethodNotAllowed(f"{request.method} is not allowed here.")
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(f"{request.method} is not allowed here. Use {' or '.join(self.allowed_methods)}.")
+        handler = getattr(self, request.method.lower())
         caller = await self.identify(request)
         self.gate = Gate(current().limiter, caller, id=str(request.id))  # type: ignore[attr-defined]
         return await handler(request, caller, *args, **kwargs)  # type: ignore[no-any-return]
@@ -72,7 +88,10 @@ class RelayView(APIView):
         if not isinstance(error, DomainError):
             logger.error("unhandled error in the relay", exc_info=error)
             error = InternalError("Something went wrong on our side. Please retry.")
-        return error_response(error, body=self.error_body(error))
+        response = error_response(error, body=self.error_body(error))
+        if isinstance(error, MethodNotAllowed):
+            response.headers["Allow"] = ", ".join(self.allowed_methods)
+        return response
 
     def error_body(self, error: DomainError) -> dict[str, Any]:
         """The error in the shape of the endpoint's dialect."""
@@ -132,6 +151,42 @@ class Messages(Generation):
     dialect = MESSAGES
 
 
+class Embeddings(Generation):
+    """`POST /v1/embeddings`."""
+
+    dialect = EMBEDDINGS
+
+
+class Rerank(Generation):
+    """`POST /v1/rerank`."""
+
+    dialect = RERANK
+
+
+class Moderations(Generation):
+    """`POST /v1/moderations`."""
+
+    dialect = MODERATIONS
+
+
+class Images(Generation):
+    """`POST /v1/images/generations`."""
+
+    dialect = IMAGES
+
+
+class Speech(Generation):
+    """`POST /v1/audio/speech`: each character of the input is charged as one input token."""
+
+    dialect = SPEECH
+
+
+class Transcriptions(Generation):
+    """`POST /v1/audio/transcriptions`: a form with a file."""
+
+    dialect = TRANSCRIPTIONS
+
+
 class CountTokens(RelayView):
     """`POST /v1/messages/count_tokens`: our own count; free, and asks no upstream."""
 
@@ -148,7 +203,7 @@ async def _streamed(exchange: Exchange) -> EventStream:
 
 async def _whole(exchange: Exchange) -> HttpResponse:
     answer = await exchange.whole()
-    response = HttpResponse(answer.body, content_type="application/json")
+    response = HttpResponse(answer.body, content_type=answer.content_type)
     response.headers["X-Tollbooth-Cost"] = decimal_usd(answer.charge)
     return response
 
@@ -182,10 +237,10 @@ class UnknownPath(RelayView):
     """Everything else under the relay's prefix: say which address was probably meant."""
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
-        hint = f"The base URL of this API is {settings.API_BASE_URL}"
-        for path in ("/chat/completions", "/responses", "/messages"):
-            if request.path.rstrip("/").endswith(path):
-                hint = f"Post to {settings.API_BASE_URL}{path}"
+        meant = next((path for path in _PATHS if request.path.rstrip("/").endswith(path)), None)
+        hint = (
+            f"Use {settings.API_BASE_URL}{meant}" if meant else f"The base URL of this API is {settings.API_BASE_URL}"
+        )
         return error_response(
             NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url")
         )
@@ -213,4 +268,4 @@ def _model_object(model: str) -> dict[str, Any]:
 
 
 def _json(value: Any) -> HttpResponse:
-    return HttpResponse(orjson.dumps(value), content_type="application/json")
+    return HttpResponse(orjson.dumps(value), content_type=JSON)

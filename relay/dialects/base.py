@@ -5,13 +5,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from billing.pricing import Usage
-from billing.prompt import Prompt, prompt_of
+from billing.pricing import Prices, Usage
+from billing.prompt import prompt_of
 from billing.usage import Reported
 from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 from relay.endpoints import Endpoint
 from relay.errors import error_object
+
+JSON = "application/json"
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+class Input(Protocol):
+    """What a request gives a model to read; see `billing.prompt.Prompt`."""
+
+    def bound(self, model: str) -> int:
+        """No more tokens than this."""
+
+    def estimate(self, model: str) -> int:
+        """A fair guess of the same."""
 
 
 @dataclass(frozen=True)
@@ -26,24 +39,26 @@ class RelayRequest:
     max_tokens: int | None  # the longest answer asked for; 0 where there is no text to generate
     choices: int = 1
     wants_cost: bool = False  # `usage.cost` in the answer
+    content_type: str = JSON  # of the body that goes up
+    input: Input | None = None  # where it is not what the fields of a chat hold
 
     @cached_property
     def prompt_bound(self) -> int:
         """No more prompt tokens than this."""
-        return self._prompt.bound(self.model)
+        return self._input.bound(self.model)
 
     @cached_property
     def prompt_estimate(self) -> int:
         """A fair guess of the prompt's tokens; kept, because every heartbeat of a stream asks for it."""
-        return self._prompt.estimate(self.model)
+        return self._input.estimate(self.model)
 
     def tokens_estimate(self) -> int:
         """A fair guess of what the prompt and the longest answer asked for make together."""
         return self.prompt_estimate + (self.max_tokens or 0) * self.choices
 
     @cached_property
-    def _prompt(self) -> Prompt:
-        return prompt_of(self.payload)
+    def _input(self) -> Input:
+        return self.input or prompt_of(self.payload)
 
 
 class StreamMeter(Protocol):
@@ -97,11 +112,15 @@ class StreamMeter(Protocol):
 
 
 class NativeAnswer(NamedTuple):
-    """What a whole answer in its own dialect tells: its `usage` as it came, its generated texts, what is wrong."""
+    """What a whole answer in its own dialect tells: its `usage` as it came, its generated texts, what is wrong.
+
+    `content_type` is what the caller is told of the answer's bytes.
+    """
 
     usage: Any
     texts: list[str]
     problem: Mapping[str, Any] | None  # with a `message`, where it is an error or no answer at all
+    content_type: str = JSON
 
 
 class StreamConversion(Protocol):
@@ -134,7 +153,12 @@ class Conversion(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """One endpoint of the API: how its requests are read, and its answers, whole and streamed."""
+    """One endpoint of the API: how its requests are read, and its answers, whole and streamed.
+
+    `write` makes the body anew where it is no JSON; `check_prices` raises InvalidInput for a request that these prices
+    cannot charge for. Of an answer `skim` leaves what is worth decoding, and `read_other` reads one that is no JSON
+    object, by its media type.
+    """
 
     name: str  # on the usage record
     endpoint: Endpoint  # what a channel must have to be asked in it
@@ -148,4 +172,9 @@ class Dialect:
     limit_field: str = ""  # what it calls the longest answer; empty: the upstream has a word for it
     conversion: Conversion | None = None  # serves it from chat completions
     is_native: bool = True  # whether a channel may be asked in it
-    is_text: bool = True  # whether an answer without a character of text is no answer
+    is_text: bool = True  # whether answers are text: none of it is no answer, and they can be asked to be shorter
+    write: Callable[[RelayRequest, dict[str, Any]], bytes] | None = None
+    check_prices: Callable[[RelayRequest, Prices], None] | None = None
+    skim: Callable[[bytes], bytes] | None = None
+    read_other: Callable[[bytes, str], NativeAnswer] | None = None
+    max_answer_bytes: int = MAX_ANSWER_BYTES

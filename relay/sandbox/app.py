@@ -1,7 +1,7 @@
 """The sandbox's ASGI application: ``uvicorn relay.sandbox.app:app``.
 
-Routes: POST /v1/chat/completions, GET /v1/models (both want a bearer key: the one in SANDBOX_KEY, or any when that is
-unset), GET /healthz, GET /stats. Everything else is a 404 in OpenAI's error shape.
+Routes: POST /v1/chat/completions and the paths of `services`, GET /v1/models (all want a bearer key: the one in
+SANDBOX_KEY, or any when that is unset), GET /healthz, GET /stats. Everything else is a 404 in OpenAI's error shape.
 """
 
 import hmac
@@ -10,15 +10,26 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 
-from .asgi import Receive, Scope, Send, before_end, finishes_before_client_leaves, header, read_body, respond_json
+from .asgi import (
+    Receive,
+    Scope,
+    Send,
+    before_end,
+    finishes_before_client_leaves,
+    header,
+    read_body,
+    respond,
+    respond_json,
+)
 from .behaviours import BEHAVIOURS, Behaviour
 from .delivery import deliver
 from .errors import Refusal
+from .fields import Fields
+from .forms import read_form
 from .reply import write_reply
-from .request import ChatRequest, parse
+from .request import ChatRequest, json_object, parse
+from .services import CREATED, MODELS, SERVICES, TRANSCRIBER, TRANSCRIPTIONS, Whole, transcribe
 from .stats import Stats
-
-CREATED = 1_767_225_600  # 2026-01-01, the birthday of every model in the list
 
 logger = logging.getLogger(__name__)
 stats = Stats()
@@ -47,9 +58,10 @@ async def _stats(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _models(scope: Scope, receive: Receive, send: Send) -> None:
     _check_key(scope)
+    summaries = {id: behaviour.summary for id, behaviour in BEHAVIOURS.items()} | MODELS
     models = [
-        {"id": id, "object": "model", "created": CREATED, "owned_by": "sandbox", "description": behaviour.summary}
-        for id, behaviour in BEHAVIOURS.items()
+        {"id": id, "object": "model", "created": CREATED, "owned_by": "sandbox", "description": summary}
+        for id, summary in summaries.items()
     ]
     await respond_json(send, 200, {"object": "list", "data": models})
 
@@ -71,6 +83,33 @@ async def _answer(request: ChatRequest, behaviour: Behaviour, send: Send) -> Non
         return await respond_json(send, behaviour.error.status, behaviour.error.body, behaviour.error.headers)
     reply = write_reply(request, behaviour, number=stats.requests, created=int(time.time()))
     await deliver(reply, behaviour, send)
+
+
+async def _service(scope: Scope, receive: Receive, send: Send) -> None:
+    with stats.request() as visit:
+        body = await read_body(receive)
+        _check_key(scope)
+        model, whole = _served(scope, body)
+        visit.known(model, stream=False)
+        counting = before_end(send, lambda: visit.end("completed"))
+        await respond(counting, 200, whole.data, whole.content_type)
+
+
+def _served(scope: Scope, body: bytes) -> tuple[str, Whole]:
+    if scope["path"] == TRANSCRIPTIONS:
+        form = read_form(body, header(scope, b"content-type"))
+        _demand(form.texts.get("model", ""), TRANSCRIBER)
+        return TRANSCRIBER, transcribe(form)
+    model, serve = SERVICES[scope["path"]]
+    fields = Fields(json_object(body))
+    _demand(fields.need("model", str), model)
+    return model, serve(fields)
+
+
+def _demand(asked: str, served: str) -> None:
+    if asked != served:
+        message = f"The sandbox has no model '{asked}' here. The one it has is {served}."
+        raise Refusal(404, message, code="model_not_found", param="model")
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,4 +139,5 @@ ROUTES: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]]
     ("GET", "/stats"): _stats,
     ("GET", "/v1/models"): _models,
     ("POST", "/v1/chat/completions"): _chat,
+    **{("POST", path): _service for path in (*SERVICES, TRANSCRIPTIONS)},
 }

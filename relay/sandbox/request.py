@@ -91,7 +91,7 @@ class ChatRequest:
 
 def parse(body: bytes) -> ChatRequest:
     """Read a request body. Raises BadRequest with the path of the first field that is wrong."""
-    fields = Fields(_json_object(body))
+    fields = Fields(json_object(body))
     model = fields.need("model", str)
     messages = tuple(_message(item) for item in fields.objects("messages"))
     if not messages:
@@ -113,7 +113,7 @@ def parse(body: bytes) -> ChatRequest:
     )
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
         orjson.dumps(value)  # reads deeper nesting than it writes; answers may have to repeat parts of the request

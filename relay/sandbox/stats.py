@@ -10,7 +10,7 @@ Outcome = Literal["completed", "failed", "aborted"]
 
 
 class Stats:
-    """Requests to the chat endpoint. At every moment requests = completed + failed + aborted + open.
+    """Requests to models. At every moment requests = completed + failed + aborted + open.
 
     completed: a whole answer went out; failed: an error status, or an answer that breaks by design; aborted: the client
     left first. `streams` counts the requests that asked for a stream, `models` those to each known model. A client that

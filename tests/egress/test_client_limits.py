@@ -8,11 +8,11 @@ import pytest
 
 from config.egress.client import told
 from config.kernel.errors import DomainError
+from relay.dialects.base import MAX_ANSWER_BYTES
 from relay.dialects.chat import CHAT
-from relay.endpoints import Endpoint
 from relay.probe import list_upstream_models, probe
 from relay.routing import Target
-from relay.upstream import MAX_ANSWER_BYTES, Failure, new_client, open_answer, read_answer
+from relay.upstream import Failure, new_client, open_answer, read_answer
 from tests.egress.conftest import by_client
 from tests.egress.listener import listening
 from tests.factories import make_target
@@ -48,7 +48,7 @@ def relayed(server):
     async def run():
         client = new_client()
         try:
-            response = await open_answer(client, target, endpoint=Endpoint.CHAT, body=b"{}", is_stream=False)
+            response = await open_answer(client, target, spoken=CHAT, body=b"{}", is_stream=False)
             async with response:
                 return await read_answer(response, CHAT)
         finally:

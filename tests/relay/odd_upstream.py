@@ -22,7 +22,7 @@ class Answer:
 
 @dataclass
 class OddUpstream:
-    """Answers by path; what it has no answer for is a 404. `asked` holds (path, headers, JSON body)."""
+    """Answers by path; what it has no answer for is a 404. `asked` holds (path, headers, body, read if it is JSON)."""
 
     answers: dict[str, object]
     base_url: str = ""
@@ -34,14 +34,18 @@ class OddUpstream:
 
 
 @contextmanager
-def odd_upstream(**answers):
-    """What GET `models` and POST `chat/completions` answer: an Answer, or a list of them for one call after another."""
-    upstream = OddUpstream({"/v1/models": answers.get("models"), "/v1/chat/completions": answers.get("chat")})
+def odd_upstream(others=None, **answers):
+    """What GET `models`, POST `chat/completions`, and `others` by path answer: an Answer, or a list of them for one
+    call after another."""
+    known = {"/v1/models": answers.get("models"), "/v1/chat/completions": answers.get("chat")}
+    upstream = OddUpstream(known | {f"/v1/{path}": answer for path, answer in (others or {}).items()})
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
+            body = self.rfile.read(length) if length else None
+            if "json" in self.headers.get("Content-Type", ""):
+                body = json.loads(body)
             upstream.asked.append((self.path, dict(self.headers), body))
             planned = upstream.answers.get(self.path) or Answer(status=404)
             answer = planned.pop(0) if isinstance(planned, list) else planned

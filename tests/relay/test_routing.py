@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from billing.pricing import Prices
 from config.kernel.errors import NotFound, Unavailable
 from relay.endpoints import Endpoint
-from relay.routing import RoutingTable, Target, find_route, order
+from relay.routing import CHAT_ONLY, RoutingTable, Target, find_route, order
 
 SEEDS = [number.to_bytes(4) for number in range(4000)]
 
@@ -44,7 +44,7 @@ def route(routing_table, **fields):
 TABLE = RoutingTable(
     ratios={"cheap": 280_000, "default": 1_000_000},
     targets={("cheap", "m"): (target("a"),), ("default", "m"): (target("b"),), ("default", "big"): (target("b"),)},
-    known={"cheap": frozenset({"m", "asleep"}), "default": frozenset({"m", "big"})},
+    known={"cheap": {"m": CHAT_ONLY, "asleep": CHAT_ONLY}, "default": {"m": CHAT_ONLY, "big": CHAT_ONLY}},
 )
 
 # ── Groups ───────────────────────────────────────────────────────────────────
@@ -86,6 +86,23 @@ def test_a_model_whose_channels_are_all_off_is_unavailable():
         route(TABLE, model="asleep", groups=["cheap"])
     assert caught.value.code == "no_available_channel"
     assert caught.value.retry_after
+
+
+def test_an_endpoint_that_no_channel_has_is_named():
+    with pytest.raises(NotFound, match="m is not offered at /v1/audio/speech"):
+        route(TABLE, endpoint=Endpoint.SPEECH)
+    with pytest.raises(NotFound, match="asleep is not offered at /v1/embeddings"):
+        route(TABLE, model="asleep", groups=["cheap"], endpoint=Endpoint.EMBEDDINGS)
+
+
+def test_an_endpoint_whose_channels_are_off_is_named_even_if_others_are_on():
+    speaks = frozenset({Endpoint.CHAT, Endpoint.EMBEDDINGS})
+    chatting = RoutingTable(
+        ratios=TABLE.ratios, targets={("default", "m"): (target("b"),)}, known={"default": {"m": speaks}}
+    )
+    assert names(route(chatting).targets) == ["b"]
+    with pytest.raises(Unavailable, match="/v1/embeddings is down"):
+        route(chatting, endpoint=Endpoint.EMBEDDINGS)
 
 
 # ── Order ────────────────────────────────────────────────────────────────────
@@ -181,7 +198,7 @@ def test_a_chat_request_never_goes_to_a_channel_without_chat():
 
 
 def test_an_endpoint_that_nobody_has_is_told():
-    with pytest.raises(NotFound, match="not offered through embeddings") as caught:
+    with pytest.raises(NotFound, match="not offered at /v1/embeddings") as caught:
         route(table(CHAT, CLAUDE), endpoint=Endpoint.EMBEDDINGS)
     assert caught.value.code == "model_not_found"
 

@@ -198,7 +198,7 @@ def test_the_models_are_listed(client: OpenAI) -> None:
 
     assert ids[0] == "sandbox-mini"
     assert all(id.startswith("sandbox-") for id in ids)
-    assert len(ids) == len(set(ids)) == 23
+    assert len(ids) == len(set(ids)) == 29
 
 
 def test_a_second_question_knows_its_place(client: OpenAI) -> None:

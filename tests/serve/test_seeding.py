@@ -10,6 +10,7 @@ from config.kernel.money import usd
 from orders.models import Package
 from relay.models import Channel, ChannelModel
 from relay.sandbox.behaviours import BEHAVIOURS
+from relay.sandbox.services import MODELS
 from tokens.models import Group, Token
 from tokens.selectors import token_by_key
 
@@ -70,13 +71,15 @@ def test_prices_are_exact_and_never_nothing():
     mini = ModelPrice.objects.get(model="sandbox-mini")
     assert (mini.input, mini.cache_read, mini.output) == (150_000_000, 75_000_000, 600_000_000)
     assert ModelPrice.objects.get(model="deepseek-v4-flash").cache_read == 14_000_000
-    assert all(price.input > 0 and price.output > 0 for price in ModelPrice.objects.all())
+    others = ModelPrice.objects.exclude(model__in=MODELS)
+    assert all(price.input > 0 and price.output > 0 for price in others)
+    assert all(price.input > 0 or price.per_call > 0 for price in ModelPrice.objects.filter(model__in=MODELS))
 
 
 def test_every_sandbox_model_is_served_and_priced_in_every_group_but_auto():
     seed()
-    assert set(sandbox().channel_models.values_list("model", flat=True)) == set(BEHAVIOURS)
-    assert set(BEHAVIOURS) <= set(ModelPrice.objects.values_list("model", flat=True))
+    assert set(sandbox().channel_models.values_list("model", flat=True)) == {*BEHAVIOURS, *MODELS}
+    assert {*BEHAVIOURS, *MODELS} <= set(ModelPrice.objects.values_list("model", flat=True))
     assert list(sandbox().groups.values_list("code", flat=True)) == ["28%", "50%", "75%", "default"]
     drill, mini = (ModelPrice.objects.get(model=model) for model in ("sandbox-hang", "sandbox-mini"))
     assert drill.prices == mini.prices
