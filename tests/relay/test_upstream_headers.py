@@ -48,7 +48,7 @@ UPSTREAMS = {
     "X-Custom": "canary",
 }
 COMMON = {"date", "content-type", "x-request-id", "access-control-allow-origin", "access-control-expose-headers"}
-COMMON |= {"server"}  # of the server in the tests; `serve` has it send none
+COMMON |= {"request-id", "server"}  # `server` is of the one in the tests; `serve` has it send none
 WHOLE = COMMON | {"content-length", "x-tollbooth-cost"}
 STREAM = COMMON | {"cache-control", "x-accel-buffering", "transfer-encoding"}
 EVENTS = (
