@@ -5,7 +5,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.live import serving
 
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 
     path: str
     headers: dict[str, str]
-    body: dict
+    body: dict[str, Any]
 
 
 class Upstream:
