@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
 
 from config.kernel.errors import DomainError, TooLarge
@@ -71,6 +73,11 @@ class RelayHandler(BaseHandler):
             chain = import_string(path)(chain)
         self._middleware_chain = chain
 
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """The view of a path, remembered: most requests ask for one of few."""
+        request.resolver_match = match = _resolved(request.path_info)
+        return match
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, BytesIO())
         try:
@@ -106,6 +113,11 @@ class RelayHandler(BaseHandler):
                 content_type="application/json",
             )
         return response
+
+
+@lru_cache(maxsize=256)
+def _resolved(path: str) -> ResolverMatch:
+    return get_resolver().resolve(path)
 
 
 async def read_body(receive: Receive, *, limit: int) -> bytes:
