@@ -131,7 +131,7 @@ class Exchange:
             has_answer=bool(told.texts) or not self._dialect.is_text,
             reported=reported,
             is_suspect=told.usage is not None and reported is None,
-            output_estimate=count_tokens(told.texts, encoding=encoding_of(self._request.model)),
+            output_estimate=0 if reported else count_tokens(told.texts, encoding=encoding_of(self._request.model)),
         )
         await self._settle(settlement)
         body = call.whole(answer.raw, answer.body, settlement.charge)
