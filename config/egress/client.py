@@ -1,5 +1,6 @@
 """The asynchronous way out: one pooled client whose sockets reach only what the guard lets pass."""
 
+import io
 import socket
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from config.egress.guard import Guard, guard
 KEPT_ALIVE_SECONDS = 30
 KNOWN_SECONDS = 30
 REPORTED_CHARACTERS = 120
+AT_ONCE_BYTES = 1024 * 1024  # more is written piece by piece, so that other requests have their turn meanwhile
 
 
 class Client:
@@ -26,7 +28,8 @@ class Client:
         self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None
     ) -> aiohttp.ClientResponse:
         """The answer with its body unread. Raises aiohttp.ClientError, TimeoutError or EgressError."""
-        return await self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
+        data = io.BytesIO(body) if body is not None and len(body) > AT_ONCE_BYTES else body
+        return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
 
     async def close(self) -> None:
         await self._session.close()

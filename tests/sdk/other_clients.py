@@ -1,4 +1,8 @@
-"""Runs clients that are not part of the development environment: each in a process and an environment of its own."""
+"""Runs clients that are not part of the development environment, in processes of their own.
+
+Those for Python: `uv venv .venv-clients`, `uv pip install --python .venv-clients --group clients`. The one for Node:
+`npm ci` in tests/sdk/node.
+"""
 
 import json
 import os
@@ -10,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-PYTHON = ROOT / ".venv-clients" / "bin" / "python"  # uv venv .venv-clients; uv pip install --python .venv-clients --group clients
+PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 
 
 def ask_by_python(script, package, alice):

@@ -5,6 +5,7 @@ import asyncio
 import anthropic
 import pytest
 
+from config.kernel.money import usd
 from tests.sdk import answers
 from tests.sdk.conftest import bill, priced, settled
 from tests.sdk.upstream import Ending, streamed, whole
@@ -300,6 +301,18 @@ def test_a_native_refusal_passes(caller_on, upstream, anthropic_of):
         anthropic_of(alice).messages.create(**ask(model="model-x"))
     assert caught.value.body == refusal
     assert bill(alice).charge == 0
+
+
+def test_a_large_document_fits_a_small_wallet(caller_on, upstream, anthropic_of):
+    alice = caller_on(*NATIVE)
+    upstream.will(whole(answers.message({"type": "text", "text": "A report."})))
+    source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0x" * 500_000}
+    anthropic_of(alice).messages.create(**ask([{"type": "document", "source": source}], model="model-x"))
+    record = bill(alice)
+    assert upstream.asked[0].body["messages"][0]["content"][0]["source"] == source
+    assert upstream.asked[0].headers["content-length"]
+    assert usd("0.40") < record.hold < usd("0.41")
+    assert record.charge == priced(record, input=20, output=7)
 
 
 def test_our_own_thoughts_are_not_shown_to_who_would_check_them(caller_on, upstream, anthropic_of):
