@@ -207,7 +207,7 @@ def credit_of(user_id: int, token_id: int) -> Credit:
     """What a key has spent and may still spend. An account has spent what was credited to it and is not there."""
     quota, used = Token.objects.values_list("quota", "used").get(pk=token_id)
     if quota is not None:
-        return Credit(NanoUSD(used), NanoUSD(max(quota - used, 0)), is_of_key=True)
+        return Credit(NanoUSD(used), NanoUSD(quota - used), is_of_key=True)
     wallets = Wallet.objects.filter(user=user_id).annotate(credited=Sum("entries__amount"))
     balance, credited = wallets.values_list("balance", "credited").first() or (0, 0)
     return Credit(NanoUSD((credited or 0) - balance), NanoUSD(balance), is_of_key=False)
