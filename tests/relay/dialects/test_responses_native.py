@@ -179,7 +179,7 @@ def test_a_whole_answer_is_read():
         {"type": "custom_tool_call", "call_id": "c2", "name": "patch", "input": "***"},
         None,
     ]
-    usage, texts, problem = read_answer({"status": "completed", "output": output, "usage": USAGE, "error": None})
+    usage, texts, problem, *_ = read_answer({"status": "completed", "output": output, "usage": USAGE, "error": None})
     assert usage == USAGE
     assert texts == ["Hm.", "Yes.", "No.", "look", "{}", "patch", "***"]
     assert problem is None
