@@ -5,6 +5,7 @@ import pytest
 
 from billing.pricing import Usage
 from relay.dialects.chat import Meter
+from relay.dialects.chat.answer import read_answer
 from relay.sse import DONE_EVENT, BrokenEvent, data_of, encode
 
 
@@ -186,3 +187,25 @@ class TestUsage:
         assert meter.forward(USAGE) is None
         event = orjson.loads(data_of(meter.end(Usage(input=9, output=2), 42_000).removesuffix(DONE_EVENT)))
         assert event["usage"]["cost"] == 0.000042
+
+
+THOUGHT = {"prompt_tokens": 9, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 64}}
+
+
+class TestSecretThoughts:
+    def test_that_reached_the_limit_are_an_answer(self):
+        meter = Meter(show_usage=False)
+        meter.forward(encode(b'{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}'))
+        assert not meter.has_content
+        meter.forward(encode(orjson.dumps({"choices": [], "usage": THOUGHT})))
+        assert meter.has_content
+
+    def test_that_were_broken_off_are_none(self):
+        meter = Meter(show_usage=False)
+        meter.forward(encode(orjson.dumps({"choices": [], "usage": THOUGHT})))
+        assert not meter.has_content
+
+    @pytest.mark.parametrize(("usage", "texts"), [(THOUGHT, 1), ({"prompt_tokens": 9, "completion_tokens": 64}, 0)])
+    def test_of_a_whole_answer(self, usage, texts):
+        empty = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "length"}
+        assert len(read_answer({"choices": [empty], "usage": usage}).texts) == texts

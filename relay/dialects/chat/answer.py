@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing.pricing import Usage
+from billing.usage import Reported, normalise
 from relay.dialects.base import NativeAnswer
+from relay.dialects.delivered import SEALED
 
 _TEXTS = frozenset(("content", "reasoning_content", "reasoning", "refusal"))
 
@@ -16,7 +18,15 @@ def read_answer(answer: Mapping[str, Any]) -> NativeAnswer:
         return NativeAnswer(answer.get("usage"), [], error if isinstance(error, Mapping) else {"message": error})
     if not answer.get("choices"):
         return NativeAnswer(answer.get("usage"), [], {"message": "The upstream answered without any choice."})
-    return NativeAnswer(answer.get("usage"), delta_texts(answer), None)
+    texts = delta_texts(answer)
+    if not texts and has_thought(normalise(answer.get("usage"))):
+        texts = [SEALED]
+    return NativeAnswer(answer.get("usage"), texts, None)
+
+
+def has_thought(reported: Reported | None) -> bool:
+    """Whether an answer without a word is one all the same: its limit was reached while the model was thinking."""
+    return bool(reported and reported.usage.reasoning)
 
 
 def delta_texts(chunk: Mapping[str, Any]) -> list[str]:

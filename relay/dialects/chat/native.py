@@ -11,7 +11,7 @@ from billing.usage import Reported, character_kinds, estimate_tokens, normalise
 from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD, decimal_usd
 from relay import sse
-from relay.dialects.chat.answer import delta_texts, usage_object
+from relay.dialects.chat.answer import delta_texts, has_thought, usage_object
 from relay.errors import error_bytes
 
 
@@ -108,8 +108,8 @@ class Meter:
 
     @property
     def has_content(self) -> bool:
-        """Whether the client was given at least one character of an answer."""
-        return bool(self._ascii or self._other)
+        """Whether the client was given at least one character of an answer, or one that was thought in secret."""
+        return bool(self._ascii or self._other) or (self.is_finished and has_thought(self._reported))
 
     @property
     def output_estimate(self) -> int:
