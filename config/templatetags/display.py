@@ -1,9 +1,11 @@
 """How amounts, ratios and counts are written on pages. Loaded in every template."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 
 from config.kernel import money
 
@@ -49,6 +51,12 @@ def quota(nano: int | None) -> int | str:
 def ratio(ppm: int) -> str:
     """`0.28x`."""
     return money.format_ratio(ppm)
+
+
+@register.filter
+def clock(moment: datetime, pattern: str) -> str:
+    """A moment on the reader's clock, by `strftime`: digits only, for long tables. `date` is ten times as slow."""
+    return timezone.localtime(moment).strftime(pattern)
 
 
 @register.filter
