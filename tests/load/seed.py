@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,7 +53,13 @@ def main() -> None:
         _check_books()
         if not options.database_url:
             print(f"{url}\nInterrupt to stop and remove it.", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            _wait()
+
+
+def _wait() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was made is removed then as well
+    with suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _options() -> argparse.Namespace:
