@@ -28,6 +28,7 @@ from relay.endpoints import Endpoint
 from relay.errors import InternalError, error_object, error_response
 from relay.exchange import Exchange
 from relay.limits import Gate
+from relay.openapi import document
 from relay.runtime import current
 from tokens.selectors import TokenSnapshot
 
@@ -72,12 +73,16 @@ class RelayView(APIView):
 
     async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Identify the caller and call the method's handler."""
-        if request.method not in self.allowed_methods:
-            raise MethodNotAllowed(f"{request.method} is not allowed here. Use {' or '.join(self.allowed_methods)}.")
-        handler = getattr(self, request.method.lower())
+        handler = self.handler_of(request)
         caller = await self.identify(request)
         self.gate = Gate(current().limiter, caller, id=str(request.id))  # type: ignore[attr-defined]
         return await handler(request, caller, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def handler_of(self, request: HttpRequest) -> Any:
+        """What answers the request's method. Raises MethodNotAllowed."""
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(f"{request.method} is not allowed here. Use {' or '.join(self.allowed_methods)}.")
+        return getattr(self, request.method.lower())
 
     async def identify(self, request: HttpRequest) -> TokenSnapshot:
         """The caller's token, by the view's one authentication class."""
@@ -231,6 +236,16 @@ class ModelDetail(RelayView):
                 param="model",
             )
         return _json(_model_object(model))
+
+
+class OpenApi(RelayView):
+    """`GET /v1/openapi.json`: the document of this API, for anybody."""
+
+    async def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return await self.handler_of(request)(request)  # type: ignore[no-any-return]
+
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return _json(document(title=settings.SITE_NAME, url=settings.API_BASE_URL))
 
 
 class UnknownPath(RelayView):

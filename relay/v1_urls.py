@@ -23,5 +23,6 @@ urlpatterns = [
     path("models/<path:model>", v1.ModelDetail.as_view()),
     path("dashboard/billing/subscription", balance.Subscription.as_view()),
     path("dashboard/billing/usage", balance.BillingUsage.as_view()),
+    path("openapi.json", v1.OpenApi.as_view()),
     re_path(r"", v1.UnknownPath.as_view()),
 ]
