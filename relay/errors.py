@@ -61,9 +61,13 @@ def error_response(error: DomainError, *, body: dict[str, Any] | None = None) ->
 
 def sanitised(message: Any, *, fallback: str) -> str:
     """An upstream's sentence without addresses, keys and account names; the fallback when it is no sentence."""
-    if not isinstance(message, str) or not message.strip():
-        return fallback
-    return _SECRETS.sub("[…]", message.strip())[:MAX_UPSTREAM_MESSAGE]
+    text = printable(message).strip() if isinstance(message, str) else ""
+    return _SECRETS.sub("[…]", text)[:MAX_UPSTREAM_MESSAGE] or fallback
+
+
+def printable(text: str) -> str:
+    """The text with a space for each control character and half of a surrogate pair: databases refuse some of them."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def without_key(text: str, secret: str) -> str:

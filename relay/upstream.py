@@ -24,7 +24,7 @@ from config.kernel.errors import (
 from relay.blame import Blame, blame_of
 from relay.decoding import Inflated, Plain, Undecodable, decoder_for
 from relay.dialects.base import JSON, Dialect, NativeAnswer
-from relay.errors import sanitised, without_key
+from relay.errors import printable, sanitised, without_key
 from relay.hops import HOP_HEADER, own_mark
 from relay.routing import Target
 
@@ -32,6 +32,7 @@ logger = logging.getLogger("tollbooth.relay")
 
 MAX_ERROR_BYTES = 64 * 1024
 MAX_RETRY_AFTER = 60
+MAX_CODE = 60  # characters; the usage record keeps no longer one
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _PASSED_ON: dict[int, type[DomainError]] = {400: InvalidInput, 404: NotFound, 413: TooLarge, 422: InvalidInput}
 
@@ -56,7 +57,7 @@ class Failure(Exception):
         self.error = error
         self.may_fail_over = may_fail_over
         self.upstream_status = upstream_status
-        self.reason = reason
+        self.reason = printable(reason)
         self.blame = blame or blame_of(upstream_status)
 
 
@@ -201,8 +202,8 @@ def _passed_on(status: int, message: Any, detail: Any) -> DomainError:
     code, param = fields.get("code"), fields.get("param")
     return _PASSED_ON[status](
         sanitised(message, fallback="The upstream refused this request."),
-        code=code if isinstance(code, str) and code.isidentifier() else "invalid_request",
-        param=param if isinstance(param, str) and len(param) <= 80 else None,
+        code=code if isinstance(code, str) and code.isidentifier() and len(code) <= MAX_CODE else "invalid_request",
+        param=param if isinstance(param, str) and param.isprintable() and len(param) <= 80 else None,
     )
 
 
