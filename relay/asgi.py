@@ -81,7 +81,7 @@ class RelayHandler(BaseHandler):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, BytesIO())
         try:
-            request._body = await read_body(receive, limit=settings.RELAY_MAX_BODY_BYTES)
+            request._body = await read_body(request, receive, limit=settings.RELAY_MAX_BODY_BYTES)
         except ClientGone:
             return
         except TooLarge as error:
@@ -101,7 +101,9 @@ class RelayHandler(BaseHandler):
         refused: DomainError | None = getattr(request, "too_large", None)
         if refused is not None:
             is_message = request.path.rstrip("/").endswith(("/messages", "/messages/count_tokens"))
-            return error_response(refused, body=message_error(refused) if is_message else None)
+            refusal = error_response(refused, body=message_error(refused) if is_message else None)
+            refusal.headers["Connection"] = "close"  # the rest of the body is not read
+            return refusal
         try:
             response: HttpResponseBase = await self._get_response_async(request)  # type: ignore[attr-defined]
         except Exception:
@@ -120,9 +122,13 @@ def _resolved(path: str) -> ResolverMatch:
     return get_resolver().resolve(path)
 
 
-async def read_body(receive: Receive, *, limit: int) -> bytes:
-    """The whole request body. Raises TooLarge as soon as it passes `limit`, ClientGone when it never comes."""
+async def read_body(request: HttpRequest, receive: Receive, *, limit: int) -> bytes:
+    """The whole request body. Raises TooLarge as soon as it says that it will pass `limit`, or passes it unsaid, and
+    ClientGone when it never comes.
+    """
     parts, size = [], 0
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise _too_large(limit)
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -130,10 +136,14 @@ async def read_body(receive: Receive, *, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise TooLarge(f"The request body is larger than {limit} bytes.")
+            raise _too_large(limit)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The request body is larger than {limit} bytes.")
 
 
 async def until_client_leaves(work: Awaitable[None], receive: Receive) -> None:
