@@ -139,12 +139,13 @@ class Converted:
 
 
 def body_of(spoken: Dialect, request: RelayRequest, target: Target, *, max_tokens: int | None) -> bytes:
-    """The body in the dialect that the upstream speaks."""
+    """The body in the dialect that the upstream speaks: written anew, never the caller's bytes.
+
+    Where those name a field twice, an upstream could read another one than was checked here, and priced.
+    """
     changes = {} if target.upstream_model == request.model else {"model": target.upstream_model}
     changes |= _limit(spoken, request, target, max_tokens)
     changes |= spoken.adjust(request) if spoken.adjust else {}
-    if not changes and not target.body_overrides and spoken.write is None:
-        return request.raw
     body = {name: value for name, value in (request.payload | changes).items() if changes.get(name, "") is not None}
     body = merge(body, target.body_overrides) if target.body_overrides else body
     return dumped(body) if spoken.write is None else spoken.write(request, body)

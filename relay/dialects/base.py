@@ -29,9 +29,8 @@ class Input(Protocol):
 
 @dataclass(frozen=True)
 class RelayRequest:
-    """A checked request: what routing, billing and metering need to know. `raw` and `payload` are what was sent."""
+    """A checked request: what routing, billing and metering need to know. `payload` is what was sent."""
 
-    raw: bytes
     payload: dict[str, Any]
     model: str
     is_stream: bool

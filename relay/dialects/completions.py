@@ -35,7 +35,6 @@ def parse(raw: bytes) -> RelayRequest:
         raise InvalidInput(f"n must be at most {MAX_CHOICES}.", param="n")
     _check_extras(payload, choices)
     return RelayRequest(
-        raw=raw,
         payload=payload,
         model=model,
         is_stream=optional_bool(payload, "stream"),

@@ -27,7 +27,7 @@ def parse(raw: bytes) -> RelayRequest:
     payload = json_object(raw)
     optional_text(payload, "encoding_format")
     optional_count(payload, "dimensions")
-    return whole_request(raw, payload, max_tokens=0, input=_input(payload.get("input")))
+    return whole_request(payload, max_tokens=0, input=_input(payload.get("input")))
 
 
 def _input(value: Any) -> Reading:

@@ -8,6 +8,13 @@ from billing.usage import count
 from config.kernel.errors import InvalidInput
 
 MAX_MODEL_LENGTH = 120
+_PRICED = frozenset(  # the fields that a hold is made from
+    (
+        *("model", "messages", "input", "prompt", "instructions", "system", "tools", "query", "documents"),
+        *("max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of", "stream", "stream_options"),
+        *("batch_size", "num_images", "sequential_image_generation", "previous_response_id", "background"),
+    )
+)
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
@@ -18,7 +25,16 @@ def json_object(raw: bytes) -> dict[str, Any]:
         raise InvalidInput(f"The request body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(payload, dict):
         raise InvalidInput("The request body must be a JSON object.", code="invalid_json")
+    _refuse_doubles(payload)
     return payload
+
+
+def _refuse_doubles(payload: dict[str, Any]) -> None:
+    """Some upstreams read `Model` as `model`, so that it would be another one than was priced. Raises InvalidInput."""
+    for name in payload:
+        meant = name.casefold()
+        if name != meant and meant in _PRICED:
+            raise InvalidInput(f"Write {name[:80]} as {meant}.", param=meant)
 
 
 def model_name(payload: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ def parse(raw: bytes) -> RelayRequest:
     """Raises InvalidInput naming the field and what to do."""
     payload = json_object(raw)
     prompt = Reading([required_text(payload, "prompt")], margin=SPECIAL_TOKENS)
-    return whole_request(raw, payload, max_tokens=None, choices=_pictures(payload), input=prompt)
+    return whole_request(payload, max_tokens=None, choices=_pictures(payload), input=prompt)
 
 
 def _pictures(payload: dict[str, Any]) -> int:

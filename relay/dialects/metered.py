@@ -39,13 +39,11 @@ class Reading:
         return Prompt(self.texts, frames=0, pictures=self.pictures)
 
 
-def whole_request(raw: bytes, payload: dict[str, Any], **fields: Any) -> RelayRequest:
+def whole_request(payload: dict[str, Any], **fields: Any) -> RelayRequest:
     """A request for one whole answer; `fields` are those of RelayRequest. Raises InvalidInput."""
     if payload.get("stream") not in _NO_STREAM:
         raise InvalidInput("This endpoint does not stream. Leave stream out.", param="stream")
-    return RelayRequest(
-        raw=raw, payload=payload, model=model_name(payload), is_stream=False, wants_usage=False, **fields
-    )
+    return RelayRequest(payload=payload, model=model_name(payload), is_stream=False, wants_usage=False, **fields)
 
 
 def required_text(payload: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,7 @@ from relay.endpoints import Endpoint
 def parse(raw: bytes) -> RelayRequest:
     """Raises InvalidInput naming the field and what to do."""
     payload = json_object(raw)
-    return whole_request(raw, payload, max_tokens=0, input=_input(payload.get("input")))
+    return whole_request(payload, max_tokens=0, input=_input(payload.get("input")))
 
 
 def _input(value: Any) -> Reading:

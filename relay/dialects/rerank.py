@@ -45,7 +45,7 @@ def parse(raw: bytes) -> RelayRequest:
     texts = _documents(payload.get("documents"))
     optional_count(payload, "top_n")
     pairs = Pairs(query, Reading(texts, margin=SPECIAL_TOKENS * len(texts)), len(texts))
-    return whole_request(raw, payload, max_tokens=0, input=pairs)
+    return whole_request(payload, max_tokens=0, input=pairs)
 
 
 def _documents(value: Any) -> list[str]:

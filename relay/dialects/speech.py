@@ -43,7 +43,7 @@ def parse(raw: bytes) -> RelayRequest:
     optional_text(payload, "response_format")
     if optional_text(payload, "stream_format") == "sse":
         raise InvalidInput("This endpoint sends no events. Leave stream_format out.", param="stream_format")
-    return whole_request(raw, payload, max_tokens=0, input=Reading(tokens=characters))
+    return whole_request(payload, max_tokens=0, input=Reading(tokens=characters))
 
 
 def read(answer: Mapping[str, Any]) -> NativeAnswer:

@@ -23,7 +23,7 @@ def parse(raw: bytes) -> RelayRequest:
     fields = read_form(raw, file="file", max_file_bytes=MAX_FILE_BYTES)
     audio = min(len(fields["file"].content) // BYTES_PER_TOKEN, MAX_AUDIO_TOKENS)
     prompt = Reading([fields.get("prompt", "")], margin=audio + SPECIAL_TOKENS)
-    return whole_request(raw, fields, max_tokens=None, input=prompt, content_type=content_type_of(new_boundary()))
+    return whole_request(fields, max_tokens=None, input=prompt, content_type=content_type_of(new_boundary()))
 
 
 def write(request: RelayRequest, fields: dict[str, Any]) -> bytes:

@@ -14,7 +14,6 @@ def parse(raw: bytes) -> RelayRequest:
     payload = json_object(raw)
     _check_messages(payload.get("messages"))
     return RelayRequest(
-        raw=raw,
         payload=payload,
         model=model_name(payload),
         is_stream=optional_bool(payload, "stream"),

@@ -19,7 +19,6 @@ def parse(raw: bytes) -> RelayRequest:
     if payload.get("max_tokens") is None:
         raise InvalidInput("max_tokens is missing: say how many tokens the answer may have.", param="max_tokens")
     return RelayRequest(
-        raw=raw,
         payload=payload,
         model=model,
         is_stream=optional_bool(payload, "stream"),
@@ -32,7 +31,7 @@ def parse_count(raw: bytes) -> RelayRequest:
     """The body of `POST /v1/messages/count_tokens`: the same question, not asked. Raises InvalidInput."""
     payload = json_object(raw)
     model = _checked_model(payload)
-    return RelayRequest(raw=raw, payload=payload, model=model, is_stream=False, wants_usage=True, max_tokens=None)
+    return RelayRequest(payload=payload, model=model, is_stream=False, wants_usage=True, max_tokens=None)
 
 
 def _checked_model(payload: dict[str, Any]) -> str:

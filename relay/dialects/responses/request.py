@@ -31,7 +31,6 @@ def parse(raw: bytes) -> RelayRequest:
     if optional_bool(payload, "background"):
         raise InvalidInput("background is not offered: nothing is stored. Use stream instead.", param="background")
     return RelayRequest(
-        raw=raw,
         payload=payload,
         model=model,
         is_stream=optional_bool(payload, "stream"),

@@ -17,7 +17,6 @@ def test_a_request_is_understood():
     raw = orjson.dumps({**GOOD, "stream": True, "max_output_tokens": 50, "shape": "unknown"})
     request = parse(raw)
     assert (request.model, request.is_stream, request.max_tokens, request.choices) == ("gpt-x", True, 50, 1)
-    assert request.raw is raw
     assert request.payload["shape"] == "unknown"
     assert request.wants_usage
 
