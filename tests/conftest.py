@@ -40,18 +40,23 @@ hypothesis_settings.register_profile("tollbooth", deadline=None, database=None, 
 hypothesis_settings.load_profile("tollbooth")
 
 
+OWN_PRODUCT = ("endpoints", "faults", "sdk")
+
+
 # ── The run ──────────────────────────────────────────────────────────────────
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that use a started product share one worker, and so one product; long tests wait to be asked for."""
+    """Tests that use a started product share one worker, and so one product, but for folders that start their own;
+    long tests wait to be asked for."""
     if "soak" not in config.option.markexpr:  # not in addopts: a -m of the command line would replace that one
         long = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
     for item in items:
         if item.get_closest_marker("live"):
-            item.add_marker(pytest.mark.xdist_group("live"))
+            folder = item.path.parent.name
+            item.add_marker(pytest.mark.xdist_group(folder if folder in OWN_PRODUCT else "live"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -114,7 +114,9 @@ class TestNotReading:
         with request_on_a_socket(here.alice, chat("a-flood", stream=True), receive_buffer=4096):
             wait_for(lambda: here.upstream.happened["a-flood"])
             wait_for(lambda: _stands_still(here.upstream.said, "a-flood"), seconds=20)
-            assert len(here.upstream.said["a-flood"]) < 16 * 2**20  # the kernel's buffers on loopback and two of ours
+            assert (
+                len(here.upstream.said["a-flood"]) < 64 * 2**20
+            )  # loopback buffers of the kernel, twice, and two of ours
         here.bill()
 
     def test_is_no_silence_of_the_upstream(self, case, settings):
