@@ -9,6 +9,7 @@ requests begin when they are due, however many are still running.
 import asyncio
 import json
 import sys
+import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
@@ -147,7 +148,7 @@ class Caller:
         self.order = order
         self.result = Result()
         self._loop = asyncio.get_running_loop()
-        self.now = self._loop.time
+        self.now = time.perf_counter  # uvloop's own clock counts whole milliseconds
         self._requests = cycle([request_of(order, key) for key in order.keys])
         self._idle: deque[Connection] = deque()
         self._running = 0
@@ -166,7 +167,7 @@ class Caller:
         else:
             await self._keep_pace(self.order.rate)
         try:
-            async with asyncio.timeout_at(self._deadline + self.order.patience):
+            async with asyncio.timeout(self._deadline - self.now() + self.order.patience):
                 await self._all_ended.wait()
         except TimeoutError:
             self.result.errors["unfinished"] = self._running
