@@ -4,6 +4,7 @@ A key with a quota of its own tells of that, any other of its account. Expired a
 everywhere; one whose money is used up is not. Holds of running calls are not spent yet.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from relay.v1 import RelayView
 from tokens.selectors import TokenSnapshot
 
 
-class BalanceView(RelayView):
+class BalanceView(RelayView, ABC):
     """Reads the money, fresh, and says it in one shape."""
 
     async def get(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponse:
@@ -28,9 +29,9 @@ class BalanceView(RelayView):
         )
         return HttpResponse(orjson.dumps(self.body(caller, credit)), content_type=JSON)
 
+    @abstractmethod
     def body(self, caller: TokenSnapshot, credit: Credit) -> dict[str, Any]:
         """The answer."""
-        raise NotImplementedError
 
 
 class Subscription(BalanceView):

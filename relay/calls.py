@@ -76,7 +76,7 @@ class Calls:
 
 
 class Native:
-    """Passes through: the caller's own bytes, unless something must be said otherwise."""
+    """Passes through: the fields the caller sent, but for what must be said otherwise; the answer as it comes."""
 
     def __init__(self, dialect: Dialect, request: RelayRequest, headers: Mapping[str, str]) -> None:
         self.spoken = dialect
