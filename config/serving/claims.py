@@ -47,8 +47,17 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotServe(_why_not(host, port, error)) from None
+    _send_at_once(listener)
     _forget_the_vanished(listener)
     return listener
+
+
+def _send_at_once(listener: socket.socket) -> None:
+    """Let nothing that is written wait for the acknowledgement of what was written before, 40 ms and more.
+
+    What is accepted here inherits it. uvicorn takes a descriptor for a Unix socket and does not set it by itself.
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
 
 def _forget_the_vanished(listener: socket.socket) -> None:

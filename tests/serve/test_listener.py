@@ -39,6 +39,14 @@ def test_what_it_accepts_does_not_wait_for_ever(settings):
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 45_000
 
 
+def test_what_it_accepts_is_sent_at_once():
+    port = free_port(0)
+    with listen("127.0.0.1", port) as listener, socket.create_connection(("127.0.0.1", port)):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @ONLY_LINUX
 def test_a_caller_who_vanished_is_forgotten():
     if not shutil.which("ip") or not _may_be_alone():
