@@ -211,6 +211,9 @@ class Wallet(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="wallet")
     balance = models.BigIntegerField(_("balance"), default=0, editable=False)
     held = models.BigIntegerField(_("held"), default=0, editable=False)
+    debt = models.BigIntegerField(
+        _("debt"), default=0, db_default=0, editable=False, help_text=_("Credit refunded after it was spent.")
+    )
 
     class Meta:
         verbose_name = _("wallet")
@@ -218,6 +221,7 @@ class Wallet(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(held__gte=0), name="wallet_held_not_negative"),
             models.CheckConstraint(condition=Q(balance__gte=F("held")), name="wallet_balance_covers_held"),
+            models.CheckConstraint(condition=Q(debt__gte=0), name="wallet_debt_not_negative"),
         ]
 
     def __str__(self) -> str:

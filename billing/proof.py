@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Case, DateField, F, Q, QuerySet, Sum, When
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from billing import rollup_proof
 from billing.caps import first_of_month
@@ -25,29 +26,15 @@ from billing.pricing import KINDS
 from billing.rollup_proof import Difference
 from billing.rollups import created_in, rolled_span, rolled_until
 from billing.spans import Span
+from billing.violations import Violation
 from config.kernel.ids import uuid7
-from config.kernel.money import NanoUSD, format_usd
+from config.kernel.money import NanoUSD
 from tokens.models import Token
 
 STALE_LEASES = 10  # an open record silent for so many leases should have been swept long ago
 RECOMPUTED_ROWS = 10_000
 RECOMPUTED_FROM = ("charge", "rule", "hold", "price_id", "prices", "ratio_ppm", *(f"{kind}_tokens" for kind in KINDS))
 END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken invariant: which, on which row, what it should be and what it is, in nano-dollars or as a number."""
-
-    invariant: str
-    row: str
-    expected: int
-    found: int
-    is_money: bool = True
-
-    def __str__(self) -> str:
-        expected, found = (format_usd(side) if self.is_money else f"{side:,}" for side in (self.expected, self.found))
-        return f"{self.invariant}: {self.row} should be {expected}, is {found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +61,8 @@ def check_books(*, full: bool = False) -> list[Violation]:
     # Finished hours do not change any more: they need not be of that moment.
     differing = rollup_proof.prove_all() if full else rollup_proof.prove_slice()
     found += map(_violation, differing)
-    return found + list(_charges_of(_finished_by_day()) if full else newest_charges())
+    found += _charges_of(_finished_by_day()) if full else newest_charges()
+    return found + [violation for path in settings.MORE_PROOFS for violation in import_string(path)()]
 
 
 @contextmanager

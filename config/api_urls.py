@@ -19,5 +19,6 @@ class UnknownPath(APIView):
 
 urlpatterns = [
     path("", include("tokens.api_urls")),  # the keys of the signed-in user
+    path("", include("orders.api_urls")),  # buying, and where gateways report to
     re_path(r"", UnknownPath.as_view()),
 ]

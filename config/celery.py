@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import SecurityWarning
+from celery.schedules import crontab
 from celery.signals import beat_embedded_init, setup_logging, worker_init, worker_process_init
 from kombu import Queue
 
@@ -82,6 +83,36 @@ app.conf.update(
             "task": "relay.tell_staff",
             "schedule": 30.0,
             "options": {"queue": "mail", "expires": 29},
+        },
+        "finish what gateways reported": {
+            "task": "orders.sweep_events",
+            "schedule": 20.0,
+            "options": {"queue": "money", "expires": 19},
+        },
+        "ask gateways for payments": {
+            "task": "orders.poll_payments",
+            "schedule": 5.0,
+            "options": {"queue": "money", "expires": 5},
+        },
+        "end unpaid orders": {
+            "task": "orders.expire_orders",
+            "schedule": 60.0,
+            "options": {"queue": "money", "expires": 59},
+        },
+        "give money back": {
+            "task": "orders.submit_refunds",
+            "schedule": 30.0,
+            "options": {"queue": "money", "expires": 29},
+        },
+        "send what was bought": {
+            "task": "orders.retry_deliveries",
+            "schedule": 15.0,
+            "options": {"queue": "mail", "expires": 15},
+        },
+        "compare payments with gateways": {
+            "task": "orders.reconcile",
+            "schedule": crontab(hour=3, minute=17),
+            "options": {"queue": "money", "expires": 36_000},
         },
         "prove the books": {
             "task": "billing.check_books",

@@ -250,6 +250,8 @@ RELAY_READ_ON_LIMIT = env.int("RELAY_READ_ON_LIMIT", default=100)
 
 # ── Money ────────────────────────────────────────────────────────────────────
 QUOTA_PER_USD = env.int("QUOTA_PER_USD", default=500_000)
+ORDER_LIFETIME_MINUTES = env.int("ORDER_LIFETIME_MINUTES", default=30)  # how long a new order can be paid
+MORE_PROOFS = ["orders.proof.check_orders"]  # what ledger_check proves besides billing's own books
 TRIAL_CREDIT_USD = env.str("TRIAL_CREDIT_USD", default="1" if DEMO else "0")  # granted once, when an e-mail is verified
 USAGE_LEASE_SECONDS = env.int(
     "USAGE_LEASE_SECONDS", default=30

@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("relay.urls")),  # Home, Pricing
     path("", include("billing.urls")),  # Dashboard, Usage log
     path("", include("tokens.urls")),  # Token Management
+    path("", include("orders.urls")),  # buying: pay pages, wallet, orders
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
     path("theme", theme.set_theme, name="set-theme"),

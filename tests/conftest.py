@@ -145,7 +145,10 @@ def append_only_deletes(db: None) -> None:
 
 def append_only_triggers(verb: str) -> dict[str, str]:
     """SQLite's triggers of one verb, by name; none on another database."""
-    triggers = import_module("billing.migrations.0002_append_only").SQLITE if connection.vendor == "sqlite" else {}
+    if connection.vendor != "sqlite":
+        return {}
+    apps = ("billing.migrations.0002_append_only", "orders.migrations.0003_append_only")
+    triggers = {name: event for app in apps for name, event in import_module(app).SQLITE.items()}
     return {name: event for name, event in triggers.items() if event.startswith(verb)}
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypedDict, Unpack
 
 from django.conf import settings
 from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -171,6 +172,18 @@ def switch_tokens(*, user: User, public_ids: Collection[str], enabled: bool) -> 
     return Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=enabled)
 
 
+def raise_quota(*, token_id: int, amount: int) -> bool:
+    """Let a key with a quota of its own spend so many nano-dollars more; False where it has none, or was deleted."""
+    limited = Token.objects.filter(pk=token_id, deleted_at=None, quota__isnull=False)
+    return bool(limited.update(quota=F("quota") + amount))
+
+
+def lower_quota(*, token_id: int, amount: int) -> None:
+    """Undo `raise_quota` as far as the key has not used or set the amount aside."""
+    limited = Token.objects.filter(pk=token_id, quota__isnull=False)
+    limited.update(quota=Greatest(F("quota") - amount, F("used") + F("held")))
+
+
 def delete_token(*, token: Token) -> None:
     """Make a token unusable for ever and forget its key; the row stays for the usage log. Safe to repeat."""
     _erase(Token.objects.filter(pk=token.pk, deleted_at=None))
@@ -210,6 +223,12 @@ def reveal_key(*, token: Token) -> str:
 
 def _seal_context(token: Token) -> str:
     return f"{token.public_id}:{token.user_id}"
+
+
+def open_group_to(*, user: User, group: Group) -> None:
+    """Let the user run keys in the group, should it not be open to everybody. Safe to repeat."""
+    if not group.is_public:
+        GroupAccess.objects.get_or_create(user=user, group=group)
 
 
 def grant_default_group(*, user: User) -> None:

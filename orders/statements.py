@@ -1,0 +1,88 @@
+"""Once a day every payment is held against what its gateway says of it; what differs is written down for a person."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from orders.clock import database_now
+from orders.gateways import is_usable, opened, provider_of
+from orders.models import Payment, PaymentAttempt, ProviderAccount, Statement
+from orders.polling import take_in
+from orders.providers.base import GatewayError, PaymentStatus
+from orders.refund_reports import refunded_by_gateway
+
+logger = logging.getLogger("tollbooth.payments")
+
+_PAID = (PaymentStatus.PAID, PaymentStatus.REFUNDED)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one comparison found: lines for the operator, in the order of attempts."""
+
+    checked: int = 0
+    unanswered: int = 0
+    differences: list[dict[str, str]] = field(default_factory=list)
+
+    def differs(self, attempt: PaymentAttempt, what: str) -> None:
+        """Note a difference."""
+        self.differences.append({"attempt": attempt.number, "order": attempt.order.number, "what": what})
+
+
+def reconcile_yesterday() -> None:
+    """Every account that can be asked, for the UTC day before."""
+    day = (database_now() - timedelta(days=1)).date()
+    for account in ProviderAccount.objects.all():
+        if is_usable(account) and provider_of(account).capabilities(opened(account)).query:
+            reconcile(account, day)
+
+
+def reconcile(account: ProviderAccount, day: date) -> Statement:
+    """Ask for every attempt of the day, mend what can be mended, and write down what was found. Safe to repeat.
+
+    A payment that we never heard of is credited now, once; a refund made at the gateway is booked.
+    """
+    findings = Findings()
+    start = datetime.combine(day, time.min, tzinfo=UTC)
+    attempts = account.attempts.filter(created_at__gte=start, created_at__lt=start + timedelta(days=1))
+    for attempt in attempts.select_related("order", "account").order_by("pk").iterator():
+        findings.checked += 1
+        try:
+            _compare(attempt, findings)
+        except GatewayError as error:
+            findings.unanswered += 1
+            logger.warning("attempt %s could not be compared: %s", attempt.number, error)
+    if findings.differences:
+        logger.error("%s: %d differences on %s", account.slug, len(findings.differences), day)
+    return Statement.objects.update_or_create(
+        account=account,
+        day=day,
+        defaults={
+            "checked": findings.checked,
+            "unanswered": findings.unanswered,
+            "differences": findings.differences,
+            "created_at": database_now(),
+        },
+    )[0]
+
+
+def _compare(attempt: PaymentAttempt, findings: Findings) -> None:
+    ours = attempt.payments.order_by("pk").first()
+    seen = take_in(attempt)
+    if ours is None:
+        if seen.status in _PAID:
+            findings.differs(attempt, "paid at the gateway, unknown here until now")
+        return
+    if seen.status not in _PAID:
+        findings.differs(attempt, f"paid here, {seen.status} at the gateway")
+    elif seen.amount is not None and seen.amount.minor != ours.amount_minor:
+        findings.differs(attempt, f"{ours.amount_minor} here, {seen.amount.minor} at the gateway")
+    elif _is_refunded_elsewhere(attempt, ours, seen.status, seen.refunded_minor):
+        refunded_by_gateway(attempt, amount=None, refund_ref="", state=seen)
+        findings.differs(attempt, "refunded at the gateway, unknown here until now")
+
+
+def _is_refunded_elsewhere(attempt: PaymentAttempt, ours: Payment, status: PaymentStatus, refunded_minor: int) -> bool:
+    total = ours.amount_minor if status is PaymentStatus.REFUNDED else refunded_minor
+    under_way = sum(ours.refunds.filter(state__in=["requested", "pending"]).values_list("amount_minor", flat=True))
+    return total > ours.refunded_minor + under_way
