@@ -21,6 +21,7 @@ from orders.history import move, record
 from orders.models import Order, Package
 from orders.numbers import order_number
 from orders.providers.base import Money
+from orders.retrying import again_after_races
 from orders.states import FINAL_UNPAID
 from tokens.models import Token
 
@@ -143,6 +144,7 @@ def clean_email(text: str) -> str:
     return email
 
 
+@again_after_races
 @transaction.atomic
 def cancel_order(order: Order, *, actor_id: int | None = None) -> bool:
     """Cancel what nobody has paid, its coupon given back; False when it is not pending any more.

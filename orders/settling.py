@@ -52,18 +52,16 @@ class Received:
 @transaction.atomic
 def settle(attempt: PaymentAttempt, received: Received, *, actor_id: int | None = None) -> Verdict:
     """Take a payment in: credit the order, or say why not. Raises nothing that a repetition would not mend."""
+    # The order first: whoever inserted a payment before it could wait for somebody who waits for that payment.
+    order = Order.objects.select_for_update().get(pk=attempt.order_id)
     if _is_known(attempt, received):
         return Verdict.DUPLICATE
-    order = Order.objects.get(pk=attempt.order_id)
     if received.amount != Money(attempt.amount_minor, attempt.currency):
         return _to_review(order, attempt, received, Payment.State.MISMATCH, _("A wrong amount was paid."))
     if _pay(order, received, actor_id):
         _record_payment(attempt, received, Payment.State.ACCEPTED)
         _grant(order)
         return Verdict.CREDITED
-    if _is_known(attempt, received):  # committed by whoever we waited for
-        return Verdict.DUPLICATE
-    order.refresh_from_db()
     if order.status in (Order.Status.CANCELLED, Order.Status.EXPIRED):
         return _to_review(order, attempt, received, Payment.State.LATE, _("Paid after the order had ended."))
     _record_payment(attempt, received, Payment.State.OVERPAID)

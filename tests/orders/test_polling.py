@@ -1,0 +1,175 @@
+"""Lost reports, late payments and the end of orders: the gateway is asked, and asked once more before the end."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from billing.proof import check_books
+from orders import polling
+from orders.models import Coupon, Order, Payment, PaymentAttempt
+from orders.ordering import cancel_order
+from orders.paying import PayFailed
+from orders.providers.base import GatewayUnreachable, PaymentState, PaymentStatus
+from tests.orders.shop import CREDIT, balance_of, make_coupon, order_top_up, pay, report
+
+pytestmark = pytest.mark.django_db
+State = PaymentAttempt.State
+
+
+@pytest.fixture(autouse=True)
+def _books_agree(shop):
+    yield
+    assert check_books() == []
+
+
+def age(order, *, minutes):
+    """Let the order have been made that long ago."""
+    Order.objects.filter(pk=order.pk).update(expires_at=timezone.now() + timedelta(minutes=30 - minutes))
+    PaymentAttempt.objects.filter(order=order).update(
+        created_at=timezone.now() - timedelta(minutes=minutes), next_poll_at=timezone.now() - timedelta(seconds=1)
+    )
+    order.refresh_from_db()
+
+
+def test_without_any_report_the_poll_credits(gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.pays(attempt)
+    polling.poll_due()
+    assert balance_of(order) == 0  # not due yet
+    age(order, minutes=1)
+    polling.poll_due()
+    polling.poll_due()
+    assert balance_of(order) == CREDIT
+
+
+def test_it_is_asked_every_few_seconds_then_ever_more_rarely_then_no_more():
+    made = timezone.now()
+    assert polling.next_poll(made, made) == made + polling.PAUSE
+    plan, now = [], made + polling.WATCHED
+    while (following := polling.next_poll(made, now)) is not None:
+        plan.append(following - made)
+        now = following
+    assert plan == list(polling.LATER)
+
+
+def test_an_unpaid_order_ends_after_one_more_question(gateway):
+    make_coupon()
+    order = order_top_up(coupon="SPRING10")
+    attempt = pay(order)
+    age(order, minutes=31)
+    polling.expire_due()
+    order.refresh_from_db()
+    attempt.refresh_from_db()
+    assert (order.status, attempt.state, gateway.closed) == (Order.Status.EXPIRED, State.EXPIRED, [attempt.number])
+    assert Coupon.objects.get().uses == 0
+    polling.expire_due()
+    assert Coupon.objects.get().uses == 0
+
+
+def test_the_last_question_finds_the_payment(gateway):
+    order = order_top_up()
+    gateway.pays(pay(order))
+    age(order, minutes=31)
+    polling.expire_due()
+    order.refresh_from_db()
+    assert (order.status, balance_of(order)) == (Order.Status.CREDITED, CREDIT)
+
+
+def test_a_gateway_that_is_away_keeps_the_order_for_an_hour(gateway):
+    order = order_top_up()
+    gateway.is_away(pay(order))
+    age(order, minutes=31)
+    polling.expire_due()
+    order.refresh_from_db()
+    assert order.status == Order.Status.PENDING
+    age(order, minutes=91)
+    polling.expire_due()
+    order.refresh_from_db()
+    assert order.status == Order.Status.EXPIRED
+
+
+def test_a_payment_soon_after_the_end_is_honoured_with_its_coupon(shop, gateway):
+    make_coupon()
+    order = order_top_up(coupon="SPRING10")
+    attempt = pay(order)
+    age(order, minutes=31)
+    polling.expire_due()
+    gateway.pays(attempt)
+    age(order, minutes=42)
+    polling.poll_due()
+    order.refresh_from_db()
+    assert (order.status, balance_of(order)) == (Order.Status.CREDITED, CREDIT)
+    assert (order.coupon_use.state, Coupon.objects.get().uses) == ("used", 1)
+
+
+def test_a_payment_days_after_the_end_goes_to_a_person(shop, gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    age(order, minutes=31)
+    polling.expire_due()
+    age(order, minutes=60 * 25)
+    gateway.pays(attempt)
+    report(shop, attempt)
+    order.refresh_from_db()
+    assert (order.status, balance_of(order)) == (Order.Status.REVIEW, 0)
+    assert Payment.objects.get().state == Payment.State.LATE
+
+
+def test_a_payment_after_cancelling_goes_to_a_person(shop, gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    assert cancel_order(order)
+    assert not cancel_order(order)
+    gateway.pays(attempt)
+    assert report(shop, attempt).body == "success"
+    order.refresh_from_db()
+    assert (order.status, balance_of(order)) == (Order.Status.REVIEW, 0)
+
+
+def test_cancelling_closes_the_attempt_at_the_gateway(gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    cancel_order(order)
+    polling.poll_due()
+    assert gateway.closed == [attempt.number]
+
+
+def test_a_paid_order_cannot_be_cancelled(shop, gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.pays(attempt)
+    report(shop, attempt)
+    assert not cancel_order(Order.objects.get(pk=order.pk))
+
+
+def test_an_attempt_that_was_never_answered_is_set_up_by_the_poll(gateway):
+    order = order_top_up()
+    gateway.checkout = GatewayUnreachable("timed out")
+    with pytest.raises(PayFailed):
+        pay(order)
+    gateway.checkout = None
+    age(order, minutes=1)
+    polling.poll_due()
+    assert order.attempts.get().state == State.OPEN
+
+
+def test_closed_at_the_gateway_is_closed_here(gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.CLOSED)
+    age(order, minutes=1)
+    polling.poll_due()
+    attempt.refresh_from_db()
+    assert attempt.state == State.CLOSED
+
+
+def test_another_amount_found_by_the_poll_goes_to_a_person(gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.pays(attempt, minor=1)
+    age(order, minutes=1)
+    polling.poll_due()
+    order.refresh_from_db()
+    assert (order.status, balance_of(order)) == (Order.Status.REVIEW, 0)

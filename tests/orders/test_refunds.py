@@ -1,0 +1,279 @@
+"""Money given back takes its credit with it: once, exactly, and never below nothing."""
+
+import pytest
+
+from billing.debts import collect_debts
+from billing.models import LedgerEntry, Wallet
+from billing.proof import check_books
+from orders import refunding
+from orders.models import Order, Payment, Refund
+from orders.providers.base import (
+    GatewayRefused,
+    GatewayUnreachable,
+    PaymentState,
+    PaymentStatus,
+    RefundState,
+    RefundStatus,
+    RefundSupport,
+)
+from orders.refunding import RefundRefused, request_refund, submit
+from tests.factories import give, make_token, make_user
+from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, pay, report
+
+pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
+_S = Order.Status
+
+
+@pytest.fixture(autouse=True)
+def _books_agree(shop):
+    yield
+    assert check_books() == []
+
+
+@pytest.fixture
+def carol(db):
+    return make_user("carol@example.com", is_staff=True)
+
+
+@pytest.fixture
+def order(shop, gateway):
+    gateway.confirms = True
+    order = order_top_up()
+    report(shop, pay(order), txn_id="t1")
+    order.refresh_from_db()
+    return order
+
+
+@pytest.fixture
+def refund(order, carol):
+    """Ask for so much of the order's payment to be given back."""
+
+    def ask(minor=10_000, key="form 1", **fields):
+        payment = order.payments.get()
+        return request_refund(payment=payment, amount_minor=minor, reason="asked", actor_id=carol.pk, key=key, **fields)
+
+    return ask
+
+
+def spend(order, nano):
+    """As if calls had cost that much; booked as an adjustment, so that the books stay true."""
+    from billing.ledger import post_entry
+
+    key = f"spent:{order.pk}:{nano}"
+    post_entry(user_id=order.user_id, amount=-nano, kind=LedgerEntry.Kind.ADJUSTMENT, idempotency_key=key)
+
+
+def now(row):
+    return type(row).objects.get(pk=row.pk)
+
+
+def wallet_of(order):
+    return Wallet.objects.get(user=order.user_id)
+
+
+def test_a_full_refund_takes_all_that_was_granted(order, refund):
+    asked = refund()
+    assert (now(order).status, balance_of(order)) == (_S.REFUND_PENDING, 0)
+    submit(asked)
+    assert (now(order).status, now(asked).state, now(asked).refund_ref) == (_S.REFUNDED, "succeeded", "re_1")
+
+
+def test_parts_add_up_to_the_whole(order, refund):
+    for number, minor in enumerate((3_333, 3_333, 3_334)):
+        asked = refund(minor, key=f"part {number}")
+        submit(asked)
+        assert now(order).status == (_S.PARTIALLY_REFUNDED if number < 2 else _S.REFUNDED)
+    assert balance_of(order) == 0
+    assert now(order).refunded_minor == 10_000
+
+
+def test_what_was_spent_becomes_debt_and_the_key_stops(order, refund):
+    spend(order, CREDIT - 5)
+    submit(refund())
+    wallet = wallet_of(order)
+    assert (wallet.balance, wallet.debt) == (0, CREDIT - 5)
+    assert not now(order.token).is_enabled
+
+
+def test_debt_is_collected_from_what_comes_later(order, refund):
+    spend(order, CREDIT - 5)
+    submit(refund())
+    give(order.user, "100")
+    collect_debts()
+    wallet = wallet_of(order)
+    assert (wallet.balance, wallet.debt) == (0, CREDIT - 5 - 100 * 10**9)
+
+
+def test_a_double_click_refunds_once(gateway, order, refund):
+    first, second = refund(), refund()
+    assert first.pk == second.pk
+    submit(first)
+    submit(now(second))
+    assert len(gateway.refunds) == 1
+
+
+def test_two_forms_refund_once(gateway, order, refund):
+    refund(6_000)
+    with pytest.raises(RefundRefused):
+        refund(6_000, key="form 2")
+
+
+def test_no_answer_is_asked_again_under_the_same_key(gateway, order, refund):
+    asked = refund()
+    gateway.refund_answer = GatewayUnreachable("timed out after it was done")
+    submit(asked)
+    assert now(asked).state == "requested"
+    gateway.refund_answer = None
+    submit(now(asked))
+    assert {call.idempotency_key for call in gateway.refunds} == {f"refund:{asked.pk}"}
+    assert now(order).status == _S.REFUNDED
+
+
+def test_a_refusal_gives_the_credit_back(gateway, order, refund):
+    asked = refund()
+    gateway.refund_answer = GatewayRefused("no money on the account")
+    submit(asked)
+    assert (now(asked).state, now(order).status, balance_of(order)) == ("failed", _S.CREDITED, CREDIT)
+    submit(refund(key="form 2"))
+    assert now(asked).state == "failed"
+
+
+def test_a_refund_that_fails_days_later_is_undone(shop, gateway, order, refund):
+    submit(refund())
+    attempt = order.attempts.get()
+    report(shop, attempt, kind="refund_failed", minor=10_000, refund_ref="re_1")
+    assert (now(order).status, balance_of(order), now(order).refunded_minor) == (_S.CREDITED, CREDIT, 0)
+    report(shop, attempt, kind="refund_failed", minor=10_000, refund_ref="re_1", dedupe="again")
+    assert balance_of(order) == CREDIT
+
+
+def test_an_undone_refund_forgives_the_debt_first(shop, gateway, order, refund):
+    spend(order, CREDIT - 5)
+    submit(refund())
+    report(shop, order.attempts.get(), kind="refund_failed", minor=10_000, refund_ref="re_1")
+    wallet = wallet_of(order)
+    assert (wallet.balance, wallet.debt) == (5, 0)
+
+
+def test_a_pending_refund_is_asked_for_until_it_is_done(gateway, order, refund):
+    gateway.refund_answer = RefundState(RefundStatus.PENDING, "re_2")
+    asked = refund()
+    submit(asked)
+    assert now(asked).state == "pending"
+    attempt = order.attempts.get()
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, refunded_minor=0)
+    submit(now(asked))
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.REFUNDED)
+    submit(now(asked))
+    assert now(order).status == _S.REFUNDED
+    assert len(gateway.refunds) == 1
+
+
+def test_a_part_at_a_provider_that_only_knows_the_whole(gateway, order, refund):
+    gateway.refund_support = RefundSupport.FULL
+    with pytest.raises(RefundRefused):
+        refund(1)
+    assert (now(order).status, balance_of(order), Refund.objects.count()) == (_S.CREDITED, CREDIT, 0)
+
+
+def test_paid_back_by_hand_where_the_provider_cannot(gateway, order, refund):
+    gateway.refund_support = RefundSupport.NONE
+    with pytest.raises(RefundRefused):
+        refund()
+    refund(by_hand=True)
+    assert (now(order).status, balance_of(order), gateway.refunds) == (_S.REFUNDED, 0, [])
+
+
+@pytest.mark.parametrize("minor", [0, -1, 10_001])
+def test_never_more_than_was_paid(order, refund, minor):
+    with pytest.raises(RefundRefused):
+        refund(minor)
+
+
+def test_a_refund_made_in_the_gateways_pages_is_booked_once(shop, gateway, order):
+    attempt = order.attempts.get()
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, refunded_minor=4_000)
+    for repetition in ("one", "two"):
+        report(shop, attempt, kind="refunded", minor=4_000, refund_ref="re_9", dedupe=repetition)
+    assert (now(order).status, now(order).refunded_minor) == (_S.PARTIALLY_REFUNDED, 4_000)
+    assert balance_of(order) == CREDIT * 6 // 10
+
+
+def test_our_own_refund_is_not_booked_again_when_reported(shop, gateway, order, refund):
+    asked = refund(4_000)
+    attempt = order.attempts.get()
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, refunded_minor=4_000)
+    report(shop, attempt, kind="refunded", minor=4_000, refund_ref="re_1")  # before our call has its answer
+    submit(now(asked))
+    assert (Refund.objects.count(), now(order).refunded_minor) == (1, 4_000)
+
+
+def test_the_second_payment_of_an_order_is_given_back_without_touching_it(shop, gateway, order, carol):
+    report(shop, order.attempts.get(), txn_id="t2")
+    again = Payment.objects.get(state="overpaid")
+    asked = request_refund(payment=again, amount_minor=10_000, reason="twice", actor_id=carol.pk, key="k")
+    submit(asked)
+    assert (now(order).status, balance_of(order), now(again).refunded_minor) == (_S.CREDITED, CREDIT, 10_000)
+
+
+def test_from_review_the_money_goes_back_and_nothing_was_credited(shop, gateway, carol):
+    gateway.confirms = True
+    order = order_top_up()
+    report(shop, pay(order), minor=9_999)
+    payment = Payment.objects.get()
+    submit(request_refund(payment=payment, amount_minor=9_999, reason="wrong", actor_id=carol.pk, key="k"))
+    assert (now(order).status, balance_of(order)) == (_S.REFUNDED, 0)
+
+
+def test_a_quota_of_the_keys_own_shrinks_with_the_refund(shop, gateway, carol):
+    gateway.confirms = True
+    alice = make_user("alice@example.com")
+    token = make_token(alice, quota=1_000, used=400)
+    order = order_top_up(alice, token=token)
+    report(shop, pay(order))
+    submit(request_refund(payment=order.payments.get(), amount_minor=10_000, reason="", actor_id=carol.pk, key="k"))
+    assert now(token).quota == 1_000
+    type(token).objects.update(used=0)  # the proof compares it with usage records, and there are none
+
+
+def test_a_first_purchase_is_refunded_with_its_key_usable_for_the_rest(shop, gateway, carol):
+    gateway.confirms = True
+    order = order_purchase()
+    report(shop, pay(order), txn_id="t1")
+    refund = request_refund(payment=order.payments.get(), amount_minor=500, reason="", actor_id=carol.pk, key="k")
+    submit(refund)
+    assert now(order).status == _S.PARTIALLY_REFUNDED
+    assert now(order).delivery.token.is_enabled
+    assert balance_of(order) == CREDIT * 3 // 4
+
+
+# ── Disputes ─────────────────────────────────────────────────────────────────
+
+
+def test_a_dispute_takes_the_credit_and_stops_the_key(shop, gateway, order):
+    attempt = order.attempts.get()
+    report(shop, attempt, kind="dispute_opened", refund_ref="dp_1")
+    found = now(order)
+    assert (found.is_disputed, found.status, balance_of(order)) == (True, _S.REFUND_PENDING, 0)
+    assert not now(order.token).is_enabled
+    refunding.submit_due()
+    assert gateway.refunds == []  # the gateway has the money already
+
+
+def test_a_dispute_won_gives_everything_back(shop, gateway, order):
+    attempt = order.attempts.get()
+    report(shop, attempt, kind="dispute_opened", refund_ref="dp_1")
+    report(shop, attempt, kind="dispute_won", refund_ref="dp_1")
+    found = now(order)
+    assert (found.is_disputed, found.status, balance_of(order)) == (False, _S.CREDITED, CREDIT)
+    assert now(order.token).is_enabled
+
+
+@pytest.mark.parametrize("was_opened", [True, False])
+def test_a_dispute_lost_is_a_refund(shop, gateway, order, was_opened):
+    attempt = order.attempts.get()
+    if was_opened:
+        report(shop, attempt, kind="dispute_opened", refund_ref="dp_1")
+    report(shop, attempt, kind="dispute_lost", refund_ref="dp_1")
+    found = now(order)
+    assert (found.is_disputed, found.status, balance_of(order)) == (False, _S.REFUNDED, 0)
