@@ -22,6 +22,7 @@ REASONS = ("", "duplicate", "fraudulent", "requested_by_customer")
 SESSION_PARAMETERS = (
     "adaptive_pricing",
     "allow_promotion_codes",
+    "allowed_payment_method_types",
     "cancel_url",
     "client_reference_id",
     "customer_email",
@@ -33,7 +34,6 @@ SESSION_PARAMETERS = (
     "mode",
     "payment_intent_data",
     "payment_method_options",
-    "payment_method_types",
     "submit_type",
     "success_url",
     "ui_mode",
@@ -291,9 +291,9 @@ def _expiry(values: dict[str, Any]) -> int:
 
 
 def _methods(values: dict[str, Any]) -> list[str]:
-    methods = listing(values, "payment_method_types") or ["card"]
+    methods = listing(values, "allowed_payment_method_types") or ["card"]
     if unknown := [method for method in methods if method not in METHODS]:
-        raise Refused(f"Invalid payment_method_types: {unknown}")
+        raise Refused(f"Invalid allowed_payment_method_types: {unknown}")
     client = mapping(mapping(values, "payment_method_options"), "wechat_pay").get("client")
     if "wechat_pay" in methods and client != "web":
         raise Refused("wechat_pay needs payment_method_options[wechat_pay][client]=web.")

@@ -75,7 +75,10 @@ class RefundSupport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an account can do. `confirms` says that a webhook's word is proof enough; else the gateway is asked."""
+    """What an account can do. `confirms` says that a webhook's word is proof enough; else the gateway is asked.
+
+    No currencies means every one.
+    """
 
     currencies: frozenset[str]
     least_minor: int = 1

@@ -145,8 +145,8 @@ def test_disputes(calls, gateway, shop, won):
         {"success_url": ""},
         {"expires_at": int(time.time()) + 60},
         {"expires_at": int(time.time()) + 3 * 86400},
-        {"payment_method_types[0]": "wechat_pay"},
-        {"payment_method_types[0]": "barter"},
+        {"allowed_payment_method_types[0]": "wechat_pay"},
+        {"allowed_payment_method_types[0]": "barter"},
         {"mode[x]": "1"},
     ],
 )
@@ -159,8 +159,8 @@ def test_it_refuses(calls, fields):
 
 def test_it_takes_what_the_console_may_send(calls):
     fields = {
-        "payment_method_types[0]": "alipay",
-        "payment_method_types[1]": "wechat_pay",
+        "allowed_payment_method_types[0]": "alipay",
+        "allowed_payment_method_types[1]": "wechat_pay",
         "payment_method_options[wechat_pay][client]": "web",
         "adaptive_pricing[enabled]": "false",
         "allow_promotion_codes": "false",
