@@ -6,7 +6,8 @@ Addresses and forms hold keys: nothing here puts one into a log, an error or a t
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Never
 from urllib.parse import urlsplit
 
@@ -51,6 +52,15 @@ def demand_no(problems: Sequence[str]) -> None:
     """Raises GatewayRefused for an account whose settings are wrong: nothing is sent for it."""
     if problems:
         raise GatewayRefused(" ".join(problems))
+
+
+@contextmanager
+def unclear() -> Iterator[None]:
+    """For asking what became of a call that may have had an effect: a refusal to tell is no answer."""
+    try:
+        yield
+    except GatewayRefused as error:
+        raise GatewayUnreachable(str(error)) from error
 
 
 def text(answer: Answer, name: str) -> str:

@@ -16,13 +16,6 @@ ALLOWED_HOSTS = Option(
     gettext_noop("Other hosts of pay pages and QR codes that the gateway answers with. Commas between."),
     required=False,
 )
-PREVIOUS_SECRET = Option(
-    "previous_secret",
-    gettext_noop("Previous secret"),
-    gettext_noop("Notifications signed with it are taken as well. Empty it when the change is over."),
-    required=False,
-    secret=True,
-)
 EXTRA_FIELDS = Option(
     "extra_fields",
     gettext_noop("Extra fields"),
@@ -37,13 +30,6 @@ def secrets_of(account: Account) -> list[str]:
     prove nothing and are left out."""
     given = (account.secrets.get(name, "") for name in ("secret", "previous_secret"))
     return [secret for secret in given if not secret_problem(secret)]
-
-
-def secrets_problem(account: Account) -> str:
-    """What is wrong with `secret` and `previous_secret`; empty when they can be used."""
-    if account.secrets.get("previous_secret") and secret_problem(account.secrets["previous_secret"]):
-        return _("The previous secret is not a proper one. Empty it.")
-    return secret_problem(account.secrets.get("secret", ""))
 
 
 def extra_fields(account: Account) -> dict[str, str]:

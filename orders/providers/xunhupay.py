@@ -35,7 +35,7 @@ from orders.providers.base import (
     Reply,
     Webhook,
 )
-from orders.providers.calling import Answer, ask, demand_no, means_unknown, quoted, scalars, text
+from orders.providers.calling import Answer, ask, demand_no, means_unknown, quoted, scalars, text, unclear
 from orders.providers.forms import (
     Shape,
     beijing_time,
@@ -49,14 +49,12 @@ from orders.providers.forms import (
 from orders.providers.options import (
     ALLOWED_HOSTS,
     EXTRA_FIELDS,
-    PREVIOUS_SECRET,
     extra_fields,
     extra_fields_problem,
     missing,
     secrets_of,
-    secrets_problem,
 )
-from orders.providers.signing import is_md5_signature, md5_signature, signed_text
+from orders.providers.signing import is_md5_signature, md5_signature, secret_problem, signed_text
 
 BASE_URL = "https://api.xunhupay.com"
 QR_LIFETIME = timedelta(minutes=5)
@@ -93,14 +91,13 @@ _REFUNDS = {"CD": RefundStatus.SUCCEEDED, "RD": RefundStatus.PENDING, "UD": Refu
 
 
 class Xunhupay:
-    """The provider `xunhupay`. Secrets of an account: `secret`, and `previous_secret` while it is being changed."""
+    """The provider `xunhupay`. An account has a `secret`; a `previous_secret` verifies notifications as well."""
 
     name = "xunhupay"
     label = "xunhupay (虎皮椒)"
     options: Sequence[Option] = (
         Option("appid", gettext_noop("App id")),
         Option("secret", gettext_noop("App secret"), secret=True),
-        PREVIOUS_SECRET,
         Option("base_url", gettext_noop("Base address"), BASE_URL, required=False),
         ALLOWED_HOSTS,
         EXTRA_FIELDS,
@@ -113,7 +110,7 @@ class Xunhupay:
         problems = [
             *missing(account, self.options),
             base_problem(account, _base(account)),
-            secrets_problem(account),
+            secret_problem(account.secrets.get("secret", "")),
             hosts_problem(account),
             extra_fields_problem(account, _OURS),
         ]
@@ -183,15 +180,16 @@ class Xunhupay:
         reason = plain_title(call.reason, most_bytes=MAX_REASON_BYTES, fallback="refund")
         answer = _ask(account, "refund", {"trade_order_id": call.reference, "reason": reason})
         is_done, words = text(answer, "errcode") == "0", quoted(text(answer, "errmsg"))
-        if is_done and _is_genuine(account, answer):
+        if is_done and not _is_genuine(account, answer):
+            raise GatewayUnreachable("xunhupay answered the refund with a wrong hash.")
+        if is_done:
             status = _REFUNDS.get(text(answer, "refund_status"), RefundStatus.PENDING)
             return RefundState(status, refund_ref=text(answer, "out_refund_no"))
-        order = _order(account, call.reference, call.provider_ref)
+        with unclear():
+            order = _order(account, call.reference, call.provider_ref)
         known = _REFUNDS.get(text(order, "status")) if order else None
         if known in (RefundStatus.SUCCEEDED, RefundStatus.PENDING):
             return RefundState(known, detail=words)
-        if is_done:
-            raise GatewayUnreachable("xunhupay answered the refund with a wrong hash.")
         raise GatewayRefused(f"xunhupay refused the refund: {words}")
 
     def close(self, account: Account, *, reference: str, provider_ref: str) -> None:
@@ -261,6 +259,7 @@ def _event(account: Account, fields: dict[str, str], amount: Money) -> Event:
         provider_ref=fields.get("open_order_id", ""),
         txn_id=txn_id,
         amount=amount if kind is EventKind.PAID else None,
+        refund_ref=fields.get("out_refund_no", ""),
         live=account.live,
     )
 

@@ -34,7 +34,6 @@ from orders.providers.forms import beijing_time, dedupe_key, notified_amount, no
 from orders.providers.options import (
     ALLOWED_HOSTS,
     EXTRA_FIELDS,
-    PREVIOUS_SECRET,
     extra_fields_problem,
     missing,
 )
@@ -50,7 +49,8 @@ _EVENTS = {
 
 
 class EPay:
-    """Accounts of version 1 have the secrets `secret` and `previous_secret`, those of version 2 `private_key`."""
+    """Accounts of version 1 have a `secret`, those of version 2 a `private_key` and the `platform_public_key`, which is
+    no secret but decides whom we believe. `previous_secret` and `previous_platform_public_key` verify as well."""
 
     name = "epay"
     label = "EPay (易支付)"
@@ -60,7 +60,6 @@ class EPay:
         Option("payment_type", gettext_noop("Payment type"), gettext_noop("alipay, wxpay, qqpay, or the site's own.")),
         Option("version", gettext_noop("Version"), gettext_noop("1 (MD5) or 2 (RSA)."), required=False),
         Option("secret", gettext_noop("Merchant key"), gettext_noop("Version 1."), required=False, secret=True),
-        PREVIOUS_SECRET,
         Option(
             "private_key",
             gettext_noop("Merchant's private key"),
@@ -69,13 +68,11 @@ class EPay:
             secret=True,
         ),
         Option(
-            "platform_public_key", gettext_noop("Platform's public key"), gettext_noop("Version 2."), required=False
-        ),
-        Option(
-            "previous_platform_public_key",
-            gettext_noop("Platform's previous public key"),
-            gettext_noop("Notifications signed with it are taken as well. Empty it when the change is over."),
+            "platform_public_key",
+            gettext_noop("Platform's public key"),
+            gettext_noop("Version 2."),
             required=False,
+            secret=True,
         ),
         Option("refund", gettext_noop("Refunds"), gettext_noop("Version 1: none or full."), required=False),
         Option(

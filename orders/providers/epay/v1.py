@@ -17,11 +17,11 @@ from orders.providers.base import (
     RefundStatus,
     RefundSupport,
 )
-from orders.providers.calling import Answer, ask, means_unknown, quoted, text
+from orders.providers.calling import Answer, ask, means_unknown, quoted, text, unclear
 from orders.providers.epay.common import NOTIFIED, UNSIGNED, base_of, checkout, order_state, payment_fields
 from orders.providers.forms import Shape, yuan
-from orders.providers.options import secrets_of, secrets_problem
-from orders.providers.signing import is_md5_signature, md5_signature, signed_text
+from orders.providers.options import secrets_of
+from orders.providers.signing import is_md5_signature, md5_signature, secret_problem, signed_text
 
 
 class V1:
@@ -34,7 +34,7 @@ class V1:
         return Capabilities(currencies=frozenset({"CNY"}), refund=refund, query=True)
 
     def key_problems(self, account: Account) -> list[str]:
-        return [secrets_problem(account)]
+        return [secret_problem(account.secrets.get("secret", ""))]
 
     def is_signed(self, account: Account, fields: dict[str, str]) -> bool:
         return is_md5_signature(fields["sign"], signed_text(fields, without=UNSIGNED), secrets_of(account))
@@ -63,7 +63,9 @@ class V1:
         answer = ask(f"{base_of(account)}/api.php", query={"act": "refund"}, form=form)
         if text(answer, "code") == "1":
             return RefundState(RefundStatus.SUCCEEDED)
-        if self.query(account, call.reference).status is PaymentStatus.REFUNDED:
+        with unclear():
+            state = self.query(account, call.reference)
+        if state.status is PaymentStatus.REFUNDED:
             return RefundState(RefundStatus.SUCCEEDED, detail=quoted(text(answer, "msg")))
         raise GatewayRefused(f"The gateway refused the refund: {quoted(text(answer, 'msg'))}")
 

@@ -53,12 +53,10 @@ class V2:
         return Capabilities(currencies=frozenset({"CNY"}), refund=RefundSupport.PARTIAL, query=True, close=True)
 
     def key_problems(self, account: Account) -> list[str]:
-        private, public = account.secrets.get("private_key", ""), account.options.get("platform_public_key", "")
-        previous = account.options.get("previous_platform_public_key", "")
+        private, public = account.secrets.get("private_key", ""), account.secrets.get("platform_public_key", "")
         problems = [
             _key_problem(private, private_key, _("The merchant's private key")),
             _key_problem(public, public_key, _("The platform's public key")),
-            _key_problem(previous, public_key, _("The platform's previous public key")) if previous else "",
         ]
         if not any(problems) and private_key(private).public_key() == public_key(public):
             problems.append(_("This is your own public key. Enter the platform's."))
@@ -122,7 +120,7 @@ def _key_problem(key: str, read: Callable[[str], RSAPrivateKey | RSAPublicKey], 
 
 def _platform_keys(account: Account) -> list[RSAPublicKey]:
     """The platform's key, and during a change the one before it. Improper ones prove nothing and are left out."""
-    given = (account.options.get(name, "") for name in ("platform_public_key", "previous_platform_public_key"))
+    given = (account.secrets.get(name, "") for name in ("platform_public_key", "previous_platform_public_key"))
     return [public_key(text) for text in given if not _key_problem(text, public_key, "")]
 
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 class Asked:
     method: str
     path: str
-    query: dict
-    form: dict
+    query: dict[str, str]
+    form: dict[str, str]
     raw: str
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orders.providers.base import GatewayRefused, Money, PaymentStatus, RefundStatus, RefundSupport
+from orders.providers.base import GatewayRefused, GatewayUnreachable, Money, PaymentStatus, RefundStatus, RefundSupport
 from orders.providers.epay import EPay
 from tests.orders.providers.makers import KEY, OLD, charge, epay_account, md5_signed, refund_call
 
@@ -197,4 +197,7 @@ def test_a_repeated_refund_is_told_from_the_order(site, account):
     assert EPay().refund(refunding(account), refund_call()).status is RefundStatus.SUCCEEDED
     status = 1
     with pytest.raises(GatewayRefused, match="已退款"):
+        EPay().refund(refunding(account), refund_call())
+    site.answers[API] = refusal
+    with pytest.raises(GatewayUnreachable, match="已退款"):
         EPay().refund(refunding(account), refund_call())

@@ -54,9 +54,9 @@ def account(merchant_key, platform_key):
         "pid": "1001",
         "payment_type": "alipay",
         "base_url": "https://pay.example.com",
-        "platform_public_key": makers.bare(makers.public_pem(platform_key)),
     }
-    return Account(3, options, {"private_key": makers.private_pem(merchant_key)})
+    public = makers.bare(makers.public_pem(platform_key))
+    return Account(3, options, {"private_key": makers.private_pem(merchant_key), "platform_public_key": public})
 
 
 @pytest.fixture
@@ -66,6 +66,10 @@ def local(account, site):
 
 def with_options(account, **options):
     return replace(account, options={**account.options, **options})
+
+
+def with_secrets(account, **secrets):
+    return replace(account, secrets={**account.secrets, **secrets})
 
 
 def event_of(webhook, account):
@@ -135,7 +139,7 @@ def test_signatures_of_others(account, platform_key, merchant_key):
 
 def test_md5_is_no_way_around(account, platform_key):
     """An account of version 2 that still has an MD5 key takes no MD5 signature, whatever `sign_type` says."""
-    both = replace(account, secrets={**account.secrets, "secret": makers.KEY})
+    both = with_secrets(account, secret=makers.KEY)
     timed = EPAY_PAID | {"timestamp": str(int(time.time()))}
     assert reason_of(got(md5_signed(timed)), both) == "sign_type"
     assert reason_of(got(md5_signed(timed) | {"sign_type": "RSA"}), both, BadSignature) == "signature"
@@ -145,8 +149,8 @@ def test_md5_is_no_way_around(account, platform_key):
 
 def test_a_key_that_is_being_changed(account, platform_key, merchant_key):
     new = makers.public_pem(merchant_key)
-    old = account.options["platform_public_key"]
-    changing = with_options(account, platform_public_key=new, previous_platform_public_key=old)
+    old = account.secrets["platform_public_key"]
+    changing = with_secrets(account, platform_public_key=new, previous_platform_public_key=old)
     assert event_of(got(rsa_signed(EPAY_PAID, platform_key)), changing)
     assert event_of(got(rsa_signed(EPAY_PAID, merchant_key)), changing)
 
@@ -154,7 +158,7 @@ def test_a_key_that_is_being_changed(account, platform_key, merchant_key):
 def test_a_key_that_is_none(account, platform_key):
     weak = makers.new_key(1024)
     for key in ("", "AAAA", makers.public_pem(weak)):
-        unfit = with_options(account, platform_public_key=key)
+        unfit = with_secrets(account, platform_public_key=key)
         assert reason_of(got(rsa_signed(EPAY_PAID, platform_key)), unfit, BadSignature) == "signature"
         assert reason_of(got(rsa_signed(EPAY_PAID, weak)), unfit, BadSignature) == "signature"
 

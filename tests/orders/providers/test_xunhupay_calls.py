@@ -313,6 +313,9 @@ def test_a_refused_refund(site, account):
     site.answers |= {REFUND: refuses("余额不足"), QUERY: found()}
     with pytest.raises(GatewayRefused, match="余额不足"):
         Xunhupay().refund(account, refund_call())
+    site.answers[QUERY] = refuses("系统繁忙")
+    with pytest.raises(GatewayUnreachable, match="系统繁忙"):
+        Xunhupay().refund(account, refund_call())
 
 
 def test_a_refund_whose_answer_is_not_genuine_is_not_called_refused(site, account):

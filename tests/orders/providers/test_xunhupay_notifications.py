@@ -77,6 +77,11 @@ def test_other_statuses_say_no_amount(status, kind):
     assert (event.kind, event.amount) == (kind, None)
 
 
+def test_a_failed_refund_may_name_itself():
+    event = event_of(posted(hashed(changed(status="UD", out_refund_no="R1"))))
+    assert (event.kind, event.refund_ref) == (EventKind.REFUND_FAILED, "R1")
+
+
 def test_one_key_for_repetitions_and_another_for_another_happening():
     first = event_of(posted(hashed(XUNHUPAY_PAID))).dedupe_key
     again = event_of(posted(hashed(changed(time="1775469999", nonce_str="other", attach="")))).dedupe_key
