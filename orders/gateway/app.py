@@ -125,7 +125,7 @@ class App:
         except ClientLeft:
             return
         except Refused as refused:
-            response = pages.refusal(refused)
+            response = REFUSALS[_voice(scope["path"])](refused)
         if response is not None:
             await write(response, send)
 
@@ -165,11 +165,16 @@ class App:
         if call.fault.kind == "slow":
             await asyncio.sleep(call.fault.seconds)
         if route.voice == CONTROL:
-            control.check(call)
+            control.check(self._gateway, call)
         response = await route.handler(self._gateway, call)
         if call.fault.kind == "pay-first":
             await self._gateway.pay_and_wait(next(reversed(self._gateway.state.payments.values())))
         return response
+
+
+def _voice(path: str) -> str:
+    """Whose words to say no in where no handler was found."""
+    return STRIPE if path.startswith("/v1/") else CONTROL if path.startswith("/control/") else PAGE
 
 
 def _route(request: Request) -> tuple[Route, dict[str, str]]:

@@ -1,21 +1,24 @@
 """The control API for tests: everything a customer, a bank or bad luck can do, in JSON and minor units.
 
-POSTs must say that they are JSON: a page of another site that a developer's browser happens to show cannot.
+A page of another site that a developer's browser happens to show can use none of it: POSTs must say that they are JSON,
+and every call must know the gateway by a name of its own.
 """
 
 import asyncio
 import time
 from dataclasses import asdict, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from .dialect import TRUTH, Tweak
 from .faults import fault_of
-from .merchants import described
+from .merchants import StripeMerchant, described
 from .state import Dispute, Happening, Kind, Message, Payment, Receipt, Refund, RefundStatus, Status, now
 from .till import Call, Gateway
 from .web import JSON, Refused, Response, as_json
 
 MOST_AT_ONCE = 500
+LOOPBACK = ("127.0.0.1", "localhost")
 UNPAID = {Kind.WAITING: Status.WAITING, Kind.FAILED: Status.FAILED, Kind.EXPIRED: Status.EXPIRED}
 
 
@@ -27,10 +30,10 @@ async def merchants(gateway: Gateway, call: Call) -> Response:
 async def set_webhook(gateway: Gateway, call: Call) -> Response:
     """POST /control/merchants/{id} {"webhook_url"}: where a Stripe merchant is told."""
     url = _values(call, "webhook_url")["webhook_url"]
-    for index, merchant in enumerate(gateway.merchants):
-        if merchant.protocol == "stripe" and merchant.account == call.params["id"]:
-            gateway.merchants[index] = replace(merchant, webhook_url=url)
-            return as_json(described(gateway.merchants[index]))
+    for merchant in gateway.merchants:
+        if isinstance(merchant, StripeMerchant) and merchant.account == call.params["id"]:
+            merchant.webhook_url = url
+            return as_json(described(merchant))
     raise Refused("There is no such Stripe merchant.", status=404)
 
 
@@ -201,8 +204,10 @@ async def reset(gateway: Gateway, call: Call) -> Response:
     return as_json({})
 
 
-def check(call: Call) -> None:
-    """Raises Refused for a change that does not say it is JSON."""
+def check(gateway: Gateway, call: Call) -> None:
+    """Raises Refused for a change that does not say it is JSON, and for a host name that is not the gateway's."""
+    if _host(f"//{call.request.headers.get('host', '')}") not in (*LOOPBACK, _host(gateway.public_url)):
+        raise Refused("The gateway has another name.", status=403)
     if call.request.method == "POST" and not call.request.headers.get("content-type", "").startswith(JSON):
         raise Refused("Send Content-Type: application/json.", status=415)
 
@@ -231,6 +236,10 @@ def described_payment(gateway: Gateway, payment: Payment) -> dict[str, Any]:
         "disputes": [asdict(raised) for raised in payment.disputes],
         "messages": told,
     }
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _payment(gateway: Gateway, call: Call) -> Payment:
@@ -321,7 +330,7 @@ def _pretended(gateway: Gateway, payment: Payment, kind: Kind) -> tuple[Payment,
     """A copy of the payment to which this has happened."""
     if kind in UNPAID:
         return replace(payment, status=UNPAID[kind], receipts=[]), Happening(kind)
-    receipts = payment.receipts or [Receipt(gateway.ids.digits(28), payment.amount, payment.currency, now())]
+    receipts = payment.receipts or [gateway.receipt(payment)]
     paid = replace(payment, status=Status.PAID, receipts=receipts)
     if kind in (Kind.PAID, Kind.SETTLED):
         return paid, Happening(kind)

@@ -59,8 +59,10 @@ class EpayV2Merchant:
         return self.pid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StripeMerchant:
+    """A Stripe account in test mode. Where it is told can change while payments are open."""
+
     protocol: ClassVar[str] = STRIPE
     name: str
     key: str = field(repr=False)

@@ -9,7 +9,7 @@ from qrcode.image.svg import SvgPathImage
 
 from .money import readable
 from .state import Payment, Status
-from .till import PAYABLE, Call, Gateway
+from .till import Call, Gateway
 from .web import HTML, Refused, Response, redirect
 
 FOLDER = Path(__file__).with_name("templates")
@@ -86,7 +86,7 @@ def wrong_amount(payment: Payment) -> int:
 
 
 def _payment_page(payment: Payment, *, declined: bool) -> str:
-    if payment.status in PAYABLE:
+    if payment.status == Status.OPEN:
         notice = _file("declined.html") if declined else ""
         part = _fill("buttons.html", payment)
     else:

@@ -60,7 +60,7 @@ def once(handler: Handler) -> Handler:
         key = call.request.headers.get("idempotency-key", "")
         if not key:
             return await handler(gateway, call)
-        place = (_merchant(gateway, call).account, key)
+        place = (_merchant(gateway, call).key, key)
         asked = signing.md5(f"{call.request.path}\n{sorted(call.request.pairs())}")
         if place not in gateway.state.replies:
             response = await handler(gateway, call)
@@ -253,6 +253,7 @@ def _payment(ids: Ids, merchant: StripeMerchant, values: dict[str, Any]) -> Paym
         expires_at=_expiry(values),
     )
     payment.details = {
+        "intent": ids.name("pi_"),
         "adaptive_pricing": text(mapping(values, "adaptive_pricing"), "enabled", "true") == "true",
         "client_reference_id": values.get("client_reference_id"),
         "customer_email": values.get("customer_email"),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .signing import md5
 from .state import Dispute, Payment, Refund, Status
 
 API_VERSION = "2026-10-28.endive"
@@ -46,8 +45,8 @@ def session(payment: Payment, url: str, expand: frozenset[str] = frozenset()) ->
 
 def intent_id(payment: Payment) -> str:
     """The number of its PaymentIntent: what the money came by, or what it will come by."""
-    receipt = payment.receipt
-    return receipt.txn_id if receipt else f"pi_{md5(payment.id)[:24]}"
+    intent: str = payment.receipt.txn_id if payment.receipt else payment.details["intent"]
+    return intent
 
 
 def charge_id(payment: Payment) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .dialect import Dialect
 from .faults import Fault, Faults
-from .merchants import Merchant
+from .merchants import STRIPE, Merchant
 from .notifying import Notifier
 from .signing import spoiled
 from .state import (
@@ -27,7 +27,6 @@ from .state import (
 from .web import Refused, Request
 
 FOREIGN = "https://pay.elsewhere.example"
-PAYABLE = (Status.OPEN, Status.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class Gateway:
 
         With `delayed` the money is only on its way, see `settle`. With `again` even what is paid already, or closed.
         """
-        if not again and self.refresh(payment).status not in PAYABLE:
+        if not again and self.refresh(payment).status != Status.OPEN:
             raise Refused(f"This payment is {payment.status}.", status=409)
         if delayed:
             payment.status = Status.WAITING
@@ -139,7 +138,7 @@ class Gateway:
         if not 0 < amount <= payment.paid - payment.refunded:
             raise Refused("This is more than is left of the payment.")
         status = RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED
-        prefix = "re_" if payment.merchant.protocol == "stripe" else "R"
+        prefix = "re_" if payment.merchant.protocol == STRIPE else "R"
         refund = Refund(
             self.ids.name(prefix), payment.id, amount, status, now(), reference, reason, dict(details or {})
         )
@@ -185,6 +184,11 @@ class Gateway:
         self.state.messages.update((message.id, message) for message in messages)
         return messages
 
+    def receipt(self, payment: Payment, amount: int = 0, currency: str = "", txn_id: str = "") -> Receipt:
+        """Money for this payment, by default what is asked for. Stripe's has its number from the start."""
+        name = txn_id or payment.details.get("intent") or self.ids.digits(28)
+        return Receipt(name, amount or payment.amount, currency or payment.currency, now())
+
     async def pay_and_wait(self, payment: Payment) -> None:
         """Pay, and have the merchant told before this returns."""
         self._receive(payment, payment.amount, "", "")
@@ -194,7 +198,5 @@ class Gateway:
     def _receive(self, payment: Payment, amount: int, currency: str, txn_id: str) -> None:
         if amount < 1:
             raise Refused("An amount is a positive number of minor units.")
-        prefix = "pi_" if payment.merchant.protocol == "stripe" else ""
-        name = txn_id or (self.ids.name(prefix) if prefix else self.ids.digits(28))
-        payment.receipts.append(Receipt(name, amount, currency or payment.currency, now()))
+        payment.receipts.append(self.receipt(payment, amount, currency, txn_id))
         payment.status = Status.PAID

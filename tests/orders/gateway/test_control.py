@@ -223,6 +223,12 @@ def test_a_form_of_another_site_changes_nothing(open_payment, gateway):
     assert gateway.payment("TOP1")["status"] == "open"
 
 
+def test_a_page_under_another_name_reads_no_secrets(gateway):
+    answer = gateway.request("GET", "/control/merchants", headers={"Host": "rebound.example"})
+
+    assert (answer.status, b"secret" in answer.body) == (403, False)
+
+
 @pytest.mark.parametrize("fault", [{}, {"on": "create", "kind": "flood"}, {"on": "query", "kind": "drop", "x": 1}])
 def test_there_is_no_such_fault(gateway, fault):
     body = json.dumps(fault).encode()

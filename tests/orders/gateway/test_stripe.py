@@ -118,7 +118,8 @@ def test_a_delayed_method(calls, gateway, shop, succeeded, kind, status):
     gateway.control(f"/payments/{session['id']}/settle", succeeded=succeeded)
 
     assert (waiting["status"], waiting["payment_status"]) == ("complete", "unpaid")
-    assert events(shop, 2)[kind]["data"]["object"]["payment_status"] == status
+    ended = events(shop, 2)[kind]["data"]["object"]
+    assert (ended["payment_status"], ended["payment_intent"]) == (status, waiting["payment_intent"])
 
 
 @pytest.mark.parametrize("won", [True, False])
@@ -173,6 +174,22 @@ def test_it_takes_what_the_console_may_send(calls):
     assert made["payment_method_types"] == ["alipay", "wechat_pay"]
     assert made["adaptive_pricing"] == {"enabled": False}
     assert made["expires_at"] == fields["expires_at"]
+
+
+def test_a_new_address_is_told_of_open_sessions_too(calls, gateway, shop):
+    session = calls.stripe_create().json()
+
+    gateway.control("/merchants/Demo%20shop", webhook_url=f"{shop.url}/moved")
+    calls.pay(session["url"])
+
+    assert shop.wait_for()[0].path == "/moved"
+    assert calls.stripe_get(f"{SESSIONS}/{session['id']}").json()["status"] == "complete"
+
+
+def test_what_is_not_there_is_told_in_json(calls):
+    answer = calls.stripe_get("/v1/customers")
+
+    assert (answer.status, answer.json()["error"]["type"]) == (404, "invalid_request_error")
 
 
 def test_strangers_see_nothing(calls, gateway):
