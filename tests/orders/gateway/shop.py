@@ -12,6 +12,11 @@ PATIENCE_S = 10
 SUCCESS = (200, b"success")
 
 
+class Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # else the sixth of many at once waits a second for its connection
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """One request as it arrived."""
@@ -87,8 +92,7 @@ def open_shop() -> Iterator[Shop]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Listener(("127.0.0.1", 0), Handler)
     shop.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

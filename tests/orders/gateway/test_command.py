@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -20,6 +21,18 @@ def test_it_says_what_and_where_it_is_and_leaves_quietly(number):
         gateway.get("/")
 
         assert gateway.stop(number) == (0, "")
+
+
+def test_an_answer_that_never_comes_does_not_keep_it_alive():
+    with running_gateway() as gateway:
+        gateway.control("/faults", on="create", kind="hang")
+        host, port = gateway.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"POST /mapi.php HTTP/1.1\r\nHost: gateway\r\nContent-Length: 0\r\n\r\n")
+            while gateway.get("/control/faults").json()["faults"]:
+                pass
+
+            assert gateway.stop() == (0, "")
 
 
 def test_a_port_in_use_is_a_clear_error():
