@@ -1,19 +1,14 @@
-"""The usage log as CSV, streamed: a row is written when its chunk has been read, however long the log is."""
+"""The usage log as CSV: a row is written when its chunk has been read, however long the log is."""
 
-import csv
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterator
 from datetime import tzinfo
-from decimal import Decimal
-
-from asgiref.sync import sync_to_async
 
 from accounts.models import User
+from billing.csv_lines import BYTE_ORDER_MARK, Dollars, csv_lines
 from billing.models import UsageRecord
 from billing.usage_log import LogFilter, log_chunks
-from config.kernel.money import NANO_PER_USD, format_ratio
+from config.kernel.money import format_ratio
 
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes the file for its old code page and garbles every Chinese name
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "time", "request_id", "token", "model", "group", "group_ratio", "endpoint", "stream", "status", "end_reason",
     "http_status", "error_code", "first_byte_ms", "total_ms", "input_tokens", "cached_input_tokens",
@@ -22,29 +17,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class _Echo:
-    """What csv.writer writes to: hands the line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-async def csv_of(user: User, where: LogFilter, *, zone: tzinfo) -> AsyncIterator[str]:
+def csv_of(user: User, where: LogFilter, *, zone: tzinfo) -> Iterator[str]:
     """The header and every record the filter finds, in pieces of many lines."""
-    yield BYTE_ORDER_MARK + _lines([COLUMNS])
-    chunks = log_chunks(user, where)
-    while chunk := await sync_to_async(lambda: next(chunks, None))():
-        yield _lines(_row(record, zone) for record in chunk)
-
-
-def _lines(rows: Iterable[Sequence[object]]) -> str:
-    writer = csv.writer(_Echo())
-    return "".join(writer.writerow([_cell(value) for value in row]) for row in rows)
-
-
-def _cell(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe before it; token names are anybody's text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    yield BYTE_ORDER_MARK + csv_lines([COLUMNS])
+    for chunk in log_chunks(user, where):
+        yield csv_lines(_row(record, zone) for record in chunk)
 
 
 def _row(record: UsageRecord, zone: tzinfo) -> tuple[object, ...]:
@@ -68,7 +45,7 @@ def _row(record: UsageRecord, zone: tzinfo) -> tuple[object, ...]:
         record.cache_write_tokens,
         record.output_tokens,
         record.reasoning_tokens,
-        f"{Decimal(record.charge) / NANO_PER_USD:f}",
+        Dollars(record.charge),
         record.cache_write_1h_tokens,
         record.audio_input_tokens,
         record.image_input_tokens,

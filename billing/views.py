@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from billing import charts, receipt, selectors, usage_log
+from billing.csv_lines import csv_response
 from billing.forms import UsageFilterForm
 from billing.selectors import Period
 from billing.usage_csv import csv_of
@@ -77,9 +78,7 @@ def log_csv(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return render(request, "billing/usage.html", {"form": form}, status=400)
     lines = csv_of(_user(request), form.where, zone=timezone.get_current_timezone())
-    name = timezone.localtime().strftime("usage-%Y%m%d-%H%M.csv")
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+    return csv_response(lines, name="usage")
 
 
 @login_required

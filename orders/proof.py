@@ -1,4 +1,4 @@
-"""Proves that orders, payments, refunds and coupons agree with one another and with the ledger."""
+"""Proves that orders, payments, refunds, coupons and codes agree with one another and with the ledger."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,11 +9,23 @@ from django.db.models import Count, F, Q, Sum
 from billing.models import LedgerEntry, Wallet
 from billing.violations import Violation
 from orders.clock import database_now
-from orders.models import Coupon, CouponUse, Delivery, Order, OrderEvent, Payment, Refund, WebhookEvent
+from orders.codes import credit_of
+from orders.models import (
+    Coupon,
+    CouponUse,
+    Delivery,
+    Order,
+    OrderEvent,
+    Payment,
+    RedemptionCode,
+    Refund,
+    WebhookEvent,
+)
 from orders.states import GRANTED, may_move
 
 STALE = timedelta(days=4)  # a gateway's report should have found its end by then
 _S = Order.Status
+_CODE_ENTRY = ("idempotency_key", "wallet__user_id", "amount")
 
 
 def check_orders() -> list[Violation]:
@@ -75,6 +87,19 @@ def coupons() -> Iterator[Violation]:
         yield _count("reserved coupon", f"order {number}", 0, 1)
 
 
+def codes() -> Iterator[Violation]:
+    """Who redeemed a code was credited its worth by one entry, and nobody was credited a code that was not redeemed."""
+    entries = LedgerEntry.objects.filter(idempotency_key__startswith="code:").order_by()
+    posted = {key: (user_id, amount) for key, user_id, amount in entries.values_list(*_CODE_ENTRY).iterator()}
+    for code in RedemptionCode.objects.exclude(redeemed_by=None).select_related("batch").iterator():
+        user_id, amount = posted.pop(f"code:{code.pk}", (None, 0))
+        expected = credit_of(code.batch)
+        if (user_id, amount) != (code.redeemed_by_id, expected):
+            yield Violation("credit", f"redemption code {code.pk} of user {code.redeemed_by_id}", expected, amount)
+    for key, (user_id, amount) in posted.items():
+        yield Violation("credit", f"{key} of user {user_id}, not redeemed", 0, amount)
+
+
 def deliveries() -> Iterator[Violation]:
     """A paid order has one delivery, with one key when it was a first purchase."""
     paid = Order.objects.filter(payments__state=Payment.State.ACCEPTED)
@@ -111,6 +136,7 @@ CHECKS: tuple[Callable[[], Iterable[Violation]], ...] = (
     refunds,
     debts,
     coupons,
+    codes,
     deliveries,
     histories,
     reports,
