@@ -1,0 +1,103 @@
+"""Killed before every single statement, and done again: one credit, one key, one refund, books that agree."""
+
+import os
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from billing.proof import check_books
+from orders import delivering, processing, refunding
+from orders.models import Delivery, Order, Payment, Refund
+from tests.factories import make_user
+from tests.live import database_url
+from tests.orders.shop import CREDIT, balance_of, notify, order_purchase, order_top_up, pay, report
+from tests.orders.victim import victims_on
+from tests.provision.plugin import SEED
+
+pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
+MOST_STATEMENTS = 150
+
+
+@pytest.fixture(scope="module")
+def victims(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), victims_on(database_url()) as victims:
+        yield victims
+
+
+@pytest.fixture(autouse=True)
+def _strong_signature(shop, gateway):
+    gateway.confirms = True
+
+
+@pytest.fixture(params=[5, pytest.param(1, marks=pytest.mark.soak)], ids="every_{}".format)
+def kill_everywhere(request, victims):
+    """Do a deed on a new row, killed before one statement, and on the next row a few statements later, up to its end;
+    says how many rows there were."""
+
+    def kill(deed, make_row):
+        for count, statement in enumerate(
+            range(1 + int(os.environ[SEED]) % request.param, MOST_STATEMENTS, request.param), start=1
+        ):
+            if not victims.dies(deed, make_row(), statement):
+                return count
+        raise AssertionError("it never ends")
+
+    return kill
+
+
+@pytest.mark.parametrize("make_order", [order_top_up, order_purchase])
+def test_while_a_payment_is_taken_in(shop, kill_everywhere, make_order):
+    def paid_order():
+        attempt = pay(make_order())
+        _reply, (event_id,) = notify(shop, reference=attempt.number, minor=attempt.amount_minor, txn_id=attempt.number)
+        return event_id
+
+    rows = kill_everywhere("process_event", paid_order)
+    assert rows > 5
+    assert check_books() == []
+    for event_id in processing.due_events(limit=1000):
+        processing.process_event(event_id)
+    assert Payment.objects.filter(state="accepted").count() == Order.objects.count() == rows
+    assert {balance_of(order) for order in Order.objects.all()} == {CREDIT}
+    assert check_books() == []
+
+
+def test_while_a_key_is_sent(shop, kill_everywhere):
+    def paid_purchase():
+        order = order_purchase()
+        report(shop, pay(order))
+        return order.delivery.pk
+
+    rows = kill_everywhere("deliver", paid_purchase)
+    assert rows > 1
+    Delivery.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
+    delivering.deliver_due(limit=1000)
+    assert set(Order.objects.values_list("status", flat=True)) == {Order.Status.DELIVERED}
+    assert len({message.body for message in mail.outbox}) == len(mail.outbox) <= rows
+    assert check_books() == []
+
+
+def test_while_a_refund_is_made(shop, kill_everywhere):
+    carol = make_user("carol@example.com", is_staff=True)
+
+    def refund():
+        order = order_top_up()
+        report(shop, pay(order))
+        key = f"form {order.pk}"
+        payment = order.payments.get()
+        return request(payment, key).pk
+
+    def request(payment, key):
+        return refunding.request_refund(
+            payment=payment, amount_minor=10_000, reason="asked", actor_id=carol.pk, key=key
+        )
+
+    assert kill_everywhere("submit_refund", refund) > 2
+    assert check_books() == []
+    Refund.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
+    refunding.submit_due(limit=1000)
+    assert set(Order.objects.values_list("status", flat=True)) == {Order.Status.REFUNDED}
+    assert {balance_of(order) for order in Order.objects.all()} == {0}
+    assert check_books() == []
