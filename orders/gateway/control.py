@@ -10,14 +10,16 @@ from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from .dialect import TRUTH, Tweak
+from .dialect import Tweak
 from .faults import fault_of
 from .merchants import StripeMerchant, described
 from .state import Dispute, Happening, Kind, Message, Payment, Receipt, Refund, RefundStatus, Status, now
 from .till import Call, Gateway
-from .web import JSON, Refused, Response, as_json
+from .web import JSON, Refused, Response, as_json, checked
 
 MOST_AT_ONCE = 500
+TWEAK: dict[str, type] = {"set": dict, "remove": list, "amount": int, "signature": str, "age": int}
+DELIVERY: dict[str, type] = {"times": int, "concurrent": bool, "delay": float, "fresh": bool, **TWEAK}
 LOOPBACK = ("127.0.0.1", "localhost")
 UNPAID = {Kind.WAITING: Status.WAITING, Kind.FAILED: Status.FAILED, Kind.EXPIRED: Status.EXPIRED}
 
@@ -29,7 +31,7 @@ async def merchants(gateway: Gateway, call: Call) -> Response:
 
 async def set_webhook(gateway: Gateway, call: Call) -> Response:
     """POST /control/merchants/{id} {"webhook_url"}: where a Stripe merchant is told."""
-    url = _values(call, "webhook_url")["webhook_url"]
+    url = _values(call, webhook_url=str).get("webhook_url", "")
     for merchant in gateway.merchants:
         if isinstance(merchant, StripeMerchant) and merchant.account == call.params["id"]:
             merchant.webhook_url = url
@@ -56,7 +58,7 @@ async def payment(gateway: Gateway, call: Call) -> Response:
 
 async def pay(gateway: Gateway, call: Call) -> Response:
     """POST …/pay {"amount", "currency", "txn_id", "delayed", "again"}: all of them optional."""
-    values = _values(call, "amount", "currency", "txn_id", "delayed", "again")
+    values = _values(call, amount=int, currency=str, txn_id=str, delayed=bool, again=bool)
     paid = _payment(gateway, call)
     gateway.pay(paid, **values)
     return _shown(gateway, paid)
@@ -65,7 +67,7 @@ async def pay(gateway: Gateway, call: Call) -> Response:
 async def settle(gateway: Gateway, call: Call) -> Response:
     """POST …/settle {"succeeded"}: how a delayed payment ended."""
     waiting = _payment(gateway, call)
-    gateway.settle(waiting, succeeded=bool(_values(call, "succeeded").get("succeeded", True)))
+    gateway.settle(waiting, succeeded=_values(call, succeeded=bool).get("succeeded", True))
     return _shown(gateway, waiting)
 
 
@@ -78,7 +80,7 @@ async def expire(gateway: Gateway, call: Call) -> Response:
 
 async def refund(gateway: Gateway, call: Call) -> Response:
     """POST …/refund {"amount", "pending"}: made in the gateway's dashboard; without an amount, of all that is left."""
-    values, paid = _values(call, "amount", "pending"), _payment(gateway, call)
+    values, paid = _values(call, amount=int, pending=bool), _payment(gateway, call)
     amount = values.get("amount", paid.paid - paid.refunded)
     made = gateway.refund(paid, amount, pending=values.get("pending", False), reason="")
     return as_json(_described_refund(made))
@@ -87,20 +89,20 @@ async def refund(gateway: Gateway, call: Call) -> Response:
 async def finish_refund(gateway: Gateway, call: Call) -> Response:
     """POST /control/refunds/{id}/finish {"succeeded"}"""
     paid, made = gateway.state.refund(call.params["id"])
-    gateway.finish_refund(paid, made, succeeded=bool(_values(call, "succeeded").get("succeeded", True)))
+    gateway.finish_refund(paid, made, succeeded=_values(call, succeeded=bool).get("succeeded", True))
     return as_json(_described_refund(made))
 
 
 async def dispute(gateway: Gateway, call: Call) -> Response:
     """POST …/dispute {"amount"}: the customer asks his bank for the money."""
-    raised = gateway.dispute(_payment(gateway, call), _values(call, "amount").get("amount"))
+    raised = gateway.dispute(_payment(gateway, call), _values(call, amount=int).get("amount"))
     return as_json(asdict(raised))
 
 
 async def close_dispute(gateway: Gateway, call: Call) -> Response:
     """POST …/dispute/close {"won"}"""
     disputed = _payment(gateway, call)
-    gateway.close_dispute(disputed, won=bool(_values(call, "won").get("won")))
+    gateway.close_dispute(disputed, won=_values(call, won=bool).get("won", False))
     return as_json(asdict(disputed.disputes[-1]))
 
 
@@ -114,20 +116,18 @@ async def notify(gateway: Gateway, call: Call) -> Response:
     message = next((m for m in reversed(gateway.state.messages.values()) if m.payment.id == told.id), None)
     if message is None:
         raise Refused("Nothing was told of this payment yet.", status=409)
-    return as_json({"message": message.id, "answers": await _send(gateway, message, call.request.json())})
+    return as_json({"message": message.id, "answers": await _send(gateway, message, _values(call, **DELIVERY))})
 
 
 async def tell(gateway: Gateway, call: Call) -> Response:
     """POST …/tell {"event", …as notify}: say that something happened, which did not."""
-    values = call.request.json()
-    try:
-        kind = Kind(values.pop("event", ""))
-    except ValueError:
-        raise Refused(f"An event is one of {', '.join(Kind)}.") from None
-    pretended = _pretended(gateway, _payment(gateway, call), kind)
+    values = _values(call, event=str, **DELIVERY)
+    event = values.pop("event", "")
+    if event not in tuple(Kind):
+        raise Refused(f"An event is one of {', '.join(Kind)}.")
     answers = []
-    for message in gateway.compose(*pretended):
-        answers += await _send(gateway, message, dict(values))
+    for message in gateway.compose(*_pretended(gateway, _payment(gateway, call), Kind(event))):
+        answers += await _send(gateway, message, values)
     return as_json({"answers": answers})
 
 
@@ -147,13 +147,13 @@ async def send(gateway: Gateway, call: Call) -> Response:
     message = gateway.state.messages.get(call.params["id"])
     if message is None:
         raise Refused("There is no such message.", status=404)
-    return as_json({"message": message.id, "answers": await _send(gateway, message, call.request.json())})
+    return as_json({"message": message.id, "answers": await _send(gateway, message, _values(call, **DELIVERY))})
 
 
 async def release(gateway: Gateway, call: Call) -> Response:
     """POST /control/release {"messages": [id, …]}: send these one by one; by default the held, oldest first."""
     known = gateway.state.messages
-    named = _values(call, "messages").get("messages")
+    named = _values(call, messages=list).get("messages")
     chosen = named if named is not None else [id for id, message in known.items() if message.state == "held"]
     if unknown := [id for id in chosen if id not in known]:
         raise Refused(f"There is no message {unknown}.", status=404)
@@ -250,11 +250,8 @@ def _shown(gateway: Gateway, payment: Payment) -> Response:
     return as_json(described_payment(gateway, payment))
 
 
-def _values(call: Call, *known: str) -> dict[str, Any]:
-    values = call.request.json()
-    if unknown := sorted(values.keys() - set(known)):
-        raise Refused(f"Unknown: {', '.join(unknown)}. Known: {', '.join(known)}.")
-    return values
+def _values(call: Call, **known: type) -> dict[str, Any]:
+    return checked(call.request.json(), **known)
 
 
 def _described_refund(made: Refund) -> dict[str, Any]:
@@ -299,25 +296,18 @@ def _day(seconds: int) -> str:
 
 
 async def _send(gateway: Gateway, message: Message, values: dict[str, Any]) -> list[dict[str, Any]]:
-    times, delay = int(values.pop("times", 1)), float(values.pop("delay", 0))
-    at_once, fresh = bool(values.pop("concurrent", False)), bool(values.pop("fresh", False))
+    """Deliver a message as DELIVERY says."""
+    times = values.get("times", 1)
     if not 0 < times <= MOST_AT_ONCE:
         raise Refused(f"From 1 to {MOST_AT_ONCE} times.")
-    tweak = _tweak(values)
-    await asyncio.sleep(delay)
-    chosen = [_renewed(gateway, message) if fresh else message for _ in range(times)]
-    if at_once:
+    tweak = Tweak(**{name: value for name, value in values.items() if name in TWEAK})
+    await asyncio.sleep(values.get("delay", 0))
+    chosen = [_renewed(gateway, message) if values.get("fresh") else message for _ in range(times)]
+    if values.get("concurrent"):
         answers = await asyncio.gather(*(gateway.notifier.send(each, tweak) for each in chosen))
     else:
         answers = [await gateway.notifier.send(each, tweak) for each in chosen]
     return [asdict(answer) for answer in answers]
-
-
-def _tweak(values: dict[str, Any]) -> Tweak:
-    try:
-        return Tweak(**{**values, "remove": tuple(values.get("remove", ()))}) if values else TRUTH
-    except TypeError:
-        raise Refused("A tweak is: set, remove, amount, signature, age.") from None
 
 
 def _renewed(gateway: Gateway, message: Message) -> Message:

@@ -1,6 +1,6 @@
 """What the gateway needs of a protocol beyond answering its calls: how merchants are told what happened."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ class Tweak:
     """
 
     set: Mapping[str, Any] = field(default_factory=dict)
-    remove: tuple[str, ...] = ()
+    remove: Sequence[str] = ()
     amount: int | None = None
     signature: str = "right"
     age: int = 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .merchants import CLASSES
-from .web import Refused
+from .web import Refused, checked
 
 ANY_CALL = ("refuse", "error", "down", "html", "redirect", "hang", "timeout", "slow", "wrong-hash")
 KINDS: dict[str, tuple[str, ...]] = {
@@ -35,10 +35,9 @@ NONE = Fault(on="", kind="")
 
 def fault_of(values: dict[str, Any]) -> Fault:
     """A fault from its JSON. Raises Refused for one that does not exist."""
-    try:
-        fault = Fault(**values)
-    except TypeError:
-        raise Refused("A fault is: on, kind, protocol, times, seconds.") from None
+    given = {name: value for name, value in values.items() if value is not None}
+    checked(given, on=str, kind=str, protocol=str, times=int, seconds=float)
+    fault = Fault(**{"on": "", "kind": "", **values})
     if fault.kind not in KINDS.get(fault.on, ()):
         raise Refused(f"There is no such fault. There are: {KINDS}")
     if fault.protocol not in (None, *CLASSES):

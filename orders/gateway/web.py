@@ -76,6 +76,16 @@ class Request:
             raise Refused("The body is not UTF-8.") from None
 
 
+def checked(values: dict[str, Any], **known: type) -> dict[str, Any]:
+    """The same values. Raises Refused for one that is not known, and for one of another type: true is no number."""
+    for name, value in values.items():
+        if name not in known:
+            raise Refused(f"Unknown: {name}. Known: {', '.join(known)}.")
+        if type(value) is not known[name] and not (known[name] is float and type(value) is int):
+            raise Refused(f"{name} is of another type.")
+    return values
+
+
 def _unique(text: str) -> dict[str, str]:
     pairs = parse_qsl(text, keep_blank_values=True)
     values = dict(pairs)

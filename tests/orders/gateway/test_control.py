@@ -223,6 +223,37 @@ def test_a_form_of_another_site_changes_nothing(open_payment, gateway):
     assert gateway.payment("TOP1")["status"] == "open"
 
 
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("pay", {"amount": "1"}),
+        ("pay", {"amount": True}),
+        ("pay", {"amount": -1}),
+        ("pay", {"sum": 1}),
+        ("notify", {"times": 0}),
+        ("notify", {"times": 501}),
+        ("notify", {"delay": "1"}),
+        ("notify", {"signature": "mine"}),
+        ("tell", {"event": "rain"}),
+        ("refund", {"amount": 29901}),
+        ("refund", {"amount": 0}),
+        ("dispute/close", {"won": 1}),
+    ],
+)
+def test_it_refuses_what_it_does_not_understand(paid, gateway, path, values):
+    body = json.dumps(values | ({"again": True} if path == "pay" else {})).encode()
+
+    answer = gateway.request("POST", f"/control{paid}/{path}", body, {"Content-Type": "application/json"})
+
+    assert (answer.status, list(answer.json())) == (400, ["error"])
+    assert len(gateway.payment("TOP1")["receipts"]) == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff"])
+def test_it_refuses_what_is_no_object(paid, gateway, body):
+    assert gateway.request("POST", f"/control{paid}/pay", body, {"Content-Type": "application/json"}).status == 400
+
+
 def test_a_page_under_another_name_reads_no_secrets(gateway):
     answer = gateway.request("GET", "/control/merchants", headers={"Host": "rebound.example"})
 
