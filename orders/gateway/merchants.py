@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from .signing import rsa_pair
 
 XUNHUPAY, EPAY, EPAY_V2, STRIPE = "xunhupay", "epay", "epay-v2", "stripe"
+DEMO_NAME = "Demo shop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +85,15 @@ class BadFile(Exception):
     """The file of merchants cannot be used, in words for whoever wrote it."""
 
 
-def demo_merchants(name: str = "Demo shop") -> list[Merchant]:
+def demo_merchants() -> list[Merchant]:
     """One merchant per protocol, with new secrets."""
     merchant_private, merchant_public = rsa_pair()
     platform_private, platform_public = rsa_pair()
     return [
-        XunhupayMerchant(name, appid="201900000001", secret=secrets.token_hex(16)),
-        EpayMerchant(name, pid="1001", key=secrets.token_hex(16)),
-        EpayV2Merchant(name, "1002", merchant_public, platform_private, merchant_private, platform_public),
-        StripeMerchant(name, f"sk_test_{secrets.token_hex(24)}", f"whsec_{secrets.token_hex(24)}"),
+        XunhupayMerchant(DEMO_NAME, appid="201900000001", secret=secrets.token_hex(16)),
+        EpayMerchant(DEMO_NAME, pid="1001", key=secrets.token_hex(16)),
+        EpayV2Merchant(DEMO_NAME, "1002", merchant_public, platform_private, merchant_private, platform_public),
+        StripeMerchant(DEMO_NAME, f"sk_test_{secrets.token_hex(24)}", f"whsec_{secrets.token_hex(24)}"),
     ]
 
 
