@@ -34,6 +34,7 @@ from orders.providers.stripe_fields import (
     identifier,
     is_id,
     link,
+    metadata,
     moment,
     money,
     our_reference,
@@ -44,7 +45,7 @@ from orders.providers.stripe_fields import (
 from orders.providers.stripe_webhooks import read_webhook
 
 if TYPE_CHECKING:
-    from stripe.params import RefundCreateParams
+    from stripe.params import RefundCreateParams, RefundListParams
     from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItemPriceData
 
 _LEAST_SECONDS, _MOST_SECONDS = 31 * 60, 24 * 3600 - 60  # Stripe's half hour and day, a minute inside
@@ -105,7 +106,7 @@ class Stripe:
             raise _untrusted(error) from error
 
     def refund(self, account: Account, call: RefundCall) -> RefundState:
-        """All or a part. Stripe forgets an idempotency key after a day: later, `query` before trying again."""
+        """All or a part; a repetition says how the same refund stands now."""
         if not is_id(call.txn_id) or not _is_part(call.amount, call.total):
             raise GatewayRefused("There is no such payment or not as much of it to give back.")
         try:
@@ -161,7 +162,7 @@ def _opened(account: Account, charge: Charge, deadlines: Sequence[int | None]) -
 
 def _session_params(account: Account, charge: Charge, deadline: int | None) -> "SessionCreateParams":
     """One thing at our price: nothing that could make the sum another, or the currency."""
-    metadata = {"order_no": charge.order_no, "reference": charge.reference}
+    ours = {"order_no": charge.order_no, "reference": charge.reference}
     methods = stripe_settings.methods(account)
     price: SessionCreateParamsLineItemPriceData = {
         "currency": charge.amount.currency.lower(),
@@ -172,8 +173,8 @@ def _session_params(account: Account, charge: Charge, deadline: int | None) -> "
         "mode": "payment",
         "line_items": [{"quantity": 1, "price_data": price}],
         "client_reference_id": charge.reference,
-        "metadata": metadata,
-        "payment_intent_data": {"metadata": metadata},
+        "metadata": ours,
+        "payment_intent_data": {"metadata": ours},
         "allowed_payment_method_types": methods,
         "adaptive_pricing": {"enabled": False},
         "allow_promotion_codes": False,
@@ -251,19 +252,33 @@ def _paid(intent: Json, txn_id: str, provider_ref: str) -> PaymentState:
 
 
 def _refunded(account: Account, call: RefundCall) -> RefundState:
-    """A repetition is answered with what was true at first, so one that was not settled then is looked up."""
+    """Made once: Stripe forgets idempotency keys after a day, so what an earlier try made is looked for first."""
+    refund = _refund_made(account, call) or _refund_new(account, call)
+    if link(refund, "payment_intent") != call.txn_id or money(refund, "amount") != call.amount:
+        raise Unreadable("amount")
+    detail = word(refund, "failure_reason") or word(refund, "status")
+    return RefundState(_refund_status(refund), identifier(refund), detail)
+
+
+def _refund_made(account: Account, call: RefundCall) -> Json | None:
+    wanted: RefundListParams = {"payment_intent": call.txn_id, "limit": 100}
+    made = ask(account, lambda api: api.refunds.list(wanted)).get("data")
+    if not isinstance(made, list) or not all(isinstance(refund, dict) for refund in made):
+        raise Unreadable("data")
+    return next((refund for refund in made if _marks(call).items() <= metadata(refund).items()), None)
+
+
+def _refund_new(account: Account, call: RefundCall) -> Json:
     params: RefundCreateParams = {
         "payment_intent": call.txn_id,
         "amount": call.amount.minor,
-        "metadata": {"reference": call.reference, "reason": call.reason[:_LONGEST_REASON]},
+        "metadata": {**_marks(call), "reason": call.reason[:_LONGEST_REASON]},
     }
-    refund = ask(account, lambda api: api.refunds.create(params, {"idempotency_key": call.idempotency_key}))
-    if link(refund, "payment_intent") != call.txn_id or money(refund, "amount") != call.amount:
-        raise Unreadable("amount")
-    ref = identifier(refund)
-    if _refund_status(refund) is RefundStatus.PENDING:
-        refund = ask(account, lambda api: api.refunds.retrieve(ref))
-    return RefundState(_refund_status(refund), ref, word(refund, "failure_reason") or word(refund, "status"))
+    return ask(account, lambda api: api.refunds.create(params, {"idempotency_key": call.idempotency_key}))
+
+
+def _marks(call: RefundCall) -> dict[str, str]:
+    return {"reference": call.reference, "refund": call.idempotency_key}
 
 
 def _refund_status(refund: Json) -> RefundStatus:

@@ -92,14 +92,19 @@ def moment(values: Json, name: str) -> datetime:
     return datetime.fromtimestamp(whole(values, name, below=_YEAR_10000), UTC)
 
 
+def metadata(values: Json) -> Json:
+    """What we wrote on an object; empty when nothing can be read there."""
+    found = values.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
 def our_reference(values: Json) -> str:
     """The number that we gave the payment; empty when we did not make it.
 
     Only the metadata is ours alone: whoever opens a payment link of the same account can put any
     `client_reference_id` into its address, and would pay for one thing and be given another.
     """
-    metadata = values.get("metadata")
-    reference = metadata.get("reference") if isinstance(metadata, dict) else None
+    reference = metadata(values).get("reference")
     if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
         return ""
     return reference if values.get("client_reference_id") in (None, reference) else ""

@@ -24,12 +24,13 @@ class Asked(NamedTuple):
 
 @dataclass
 class Raw:
-    """An answer that no Stripe would give, after doing what was asked, or instead of it."""
+    """An answer that no Stripe would give, after doing what was asked or instead of it, to the next such request."""
 
     body: bytes
     status: int = 200
     headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
     instead: bool = False
+    method: str = ""  # any
 
 
 class Refused(Exception):
@@ -41,7 +42,7 @@ class Refused(Exception):
 
 
 class Standin:
-    """See the module: an ASGI application. `next_answer` is given instead of the next proper one."""
+    """See the module: an ASGI application. `next_answer` is given once instead of a proper one."""
 
     def __init__(self):
         self.base_url, self.asked, self.next_answer = "", [], None
@@ -55,7 +56,8 @@ class Standin:
             message = await receive()
             raw, more = raw + message.get("body", b""), message.get("more_body", False)
         form = (raw or scope["query_string"]).decode()
-        planned, self.next_answer = self.next_answer, None
+        planned = self.next_answer if self.next_answer and self.next_answer.method in ("", scope["method"]) else None
+        self.next_answer = None if planned else self.next_answer
         answer = planned if planned and planned.instead else self._answer(scope, form)
         answer = planned or answer
         await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
@@ -101,9 +103,11 @@ class Standin:
                     intent["latest_charge"] = intent["latest_charge"] and intent["latest_charge"]["id"]
                 return intent
             case "POST", "refunds":
-                return self._refund(asked.params)
-            case "GET", "refunds", number:
-                return _found(self.refunds, number)
+                return self.give_back(asked.params)
+            case "GET", "refunds":
+                wanted = asked.params["payment_intent"]
+                made = [refund for refund in self.refunds.values() if refund["payment_intent"] == wanted]
+                return {"object": "list", "url": asked.path, "has_more": False, "data": made}
 
     def open(self, params):
         """A new session."""
@@ -161,7 +165,8 @@ class Standin:
         session["status"] = "expired"
         return session
 
-    def _refund(self, params):
+    def give_back(self, params):
+        """A new refund."""
         intent, number = _found(self.intents, params["payment_intent"]), f"re_3Q{next(self._numbers)}"
         charge = intent["latest_charge"]
         if charge["amount_refunded"] + params["amount"] > intent["amount_received"]:

@@ -50,6 +50,7 @@ def test_what_stripe_does_not_know_is_refused(name, value):
         ("POST", "/v1/refunds", "payment_intent=pi_1&amount=1.5"),
         ("POST", "/v1/refunds", "payment_intent=pi_1&reason=because"),
         ("POST", "/v1/payouts", "amount=1"),
+        ("GET", "/v1/refunds", "payment_intent=pi_1&limit=all"),
         ("DELETE", "/v1/refunds/re_1", ""),
     ],
 )

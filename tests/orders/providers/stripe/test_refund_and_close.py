@@ -1,5 +1,6 @@
 """Money given back once however often it is asked for, and sessions that nobody can pay any more."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_part_is_given_back(stripe, account, standin, call):
     assert (state.status, state.detail) == (RefundStatus.SUCCEEDED, "succeeded")
     assert standin.refunds[state.refund_ref]["amount"] == given_back(standin, call) == 1000
     asked = standin.asked[-1]
-    assert asked.params["metadata"] == {"reference": REFERENCE, "reason": "asked for"}
+    assert asked.params["metadata"] == {"reference": REFERENCE, "refund": "refund:17", "reason": "asked for"}
     assert asked.headers["idempotency-key"] == "refund:17"
 
 
@@ -42,12 +43,40 @@ def test_the_same_key_gives_back_once(stripe, account, standin, call):
     assert given_back(standin, call) == 1000
 
 
-def test_a_repetition_after_an_answer_that_was_lost_gives_back_once(stripe, account, standin, call):
-    standin.next_answer = Raw(b"<html>Bad Gateway</html>", 502)
+def lost_after_doing(stripe, account, standin, call):
+    """The first try reached Stripe; its answer did not reach us."""
+    standin.next_answer = Raw(b"<html>Bad Gateway</html>", 502, method="POST")
     with pytest.raises(GatewayUnreachable):
         stripe.refund(account, call)
+    assert given_back(standin, call) == 1000
+
+
+def test_a_repetition_after_an_answer_that_was_lost_gives_back_once(stripe, account, standin, call):
+    lost_after_doing(stripe, account, standin, call)
     assert stripe.refund(account, call).status is RefundStatus.SUCCEEDED
     assert given_back(standin, call) == 1000
+
+
+def test_a_repetition_on_another_day_gives_back_once(stripe, account, standin, call):
+    lost_after_doing(stripe, account, standin, call)
+    standin.replays.clear()
+    assert stripe.refund(account, call).status is RefundStatus.SUCCEEDED
+    assert given_back(standin, call) == 1000
+
+
+def test_refunds_of_others_are_not_taken_for_ours(stripe, account, standin, call):
+    for metadata in ({"reference": REFERENCE}, {"refund": "refund:17"}, {"reference": "X", "refund": "refund:17"}):
+        standin.give_back({"payment_intent": call.txn_id, "amount": 1, "metadata": metadata})
+    state = stripe.refund(account, call)
+    assert standin.refunds[state.refund_ref]["amount"] == 1000
+
+
+@pytest.mark.parametrize("answer", [b'{"data": 5}', b'{"data": [5]}', b'{"data": [null]}', b"{}"])
+def test_without_knowing_what_was_given_back_nothing_is(stripe, account, standin, call, answer):
+    standin.next_answer = Raw(answer, instead=True)
+    with pytest.raises((GatewayRefused, GatewayUnreachable)):
+        stripe.refund(account, call)
+    assert given_back(standin, call) == 0
 
 
 def test_another_key_gives_back_another_part_but_never_more_than_was_paid(stripe, account, standin, call):
@@ -101,14 +130,12 @@ def test_what_makes_no_sense_is_refused_without_asking(stripe, account, standin,
     assert len(standin.asked) == before
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [b'{"id": "re_1", "payment_intent": "pi_other", "amount": 1000, "currency": "cny", "status": "succeeded"}', b"{}"],
-)
-def test_an_answer_about_something_else_is_no_refund(stripe, account, standin, call, answer):
-    standin.next_answer = Raw(answer)
+@pytest.mark.parametrize(("name", "value"), [("payment_intent", "pi_other"), ("amount", 999), ("currency", "usd")])
+def test_an_answer_about_something_else_is_no_refund(stripe, account, standin, call, name, value):
+    proper = standin.refunds[stripe.refund(account, call).refund_ref]
+    standin.next_answer = Raw(json.dumps({**proper, name: value}).encode(), method="POST")
     with pytest.raises(GatewayRefused, match="does not fit"):
-        stripe.refund(account, call)
+        stripe.refund(account, replace(call, idempotency_key="refund:18"))
 
 
 def test_an_open_session_is_expired(stripe, account, standin, charge_of):
