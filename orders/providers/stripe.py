@@ -16,6 +16,7 @@ from orders.providers.base import (
     Checkout,
     Event,
     GatewayRefused,
+    GatewayUnreachable,
     Money,
     PaymentState,
     PaymentStatus,
@@ -83,7 +84,7 @@ class Stripe:
         try:
             return _checkout(account, charge, session)
         except Unreadable as error:
-            raise _untrusted(error) from error
+            raise GatewayRefused(_misfit(error)) from error
 
     def parse_webhook(self, account: Account, webhook: Webhook) -> Sequence[Event]:
         """One event, or none where the message is about something that we did not sell."""
@@ -103,7 +104,7 @@ class Stripe:
         except NotThere:
             return PaymentState(PaymentStatus.UNKNOWN)
         except Unreadable as error:
-            raise _untrusted(error) from error
+            raise GatewayRefused(_misfit(error)) from error
 
     def refund(self, account: Account, call: RefundCall) -> RefundState:
         """All or a part; a repetition says how the same refund stands now."""
@@ -111,8 +112,8 @@ class Stripe:
             raise GatewayRefused("There is no such payment or not as much of it to give back.")
         try:
             return _refunded(account, call)
-        except Unreadable as error:
-            raise _untrusted(error) from error
+        except Unreadable as error:  # money may have moved: no refusal
+            raise GatewayUnreachable(_misfit(error)) from error
 
     def close(self, account: Account, *, reference: str, provider_ref: str) -> None:
         """Expire the session. One that is over already, or that does not exist, is as good."""
@@ -289,8 +290,8 @@ def _is_part(amount: Money, total: Money) -> bool:
     return amount.currency == total.currency and 0 < amount.minor <= total.minor
 
 
-def _untrusted(error: Unreadable) -> GatewayRefused:
-    return GatewayRefused(f"Stripe's answer does not fit what was asked: {error}.")
+def _misfit(error: Unreadable) -> str:
+    return f"Stripe's answer does not fit what was asked: {error}."
 
 
 _REFUND_STATUS: Final = {

@@ -61,7 +61,6 @@ def test_nobody_there(create, account):
         (Raw(b"null", 200), GatewayUnreachable),
         (Raw(b"\xff\xfe", 200), GatewayUnreachable),
         (Raw(b"[" * 100_000, 200), GatewayUnreachable),
-        (Raw(b" " * 2_000_000, 200), GatewayUnreachable),
         (Raw(b'{"object": ["session"]}', 200), (GatewayRefused, GatewayUnreachable)),
         (Raw(b'{"object": "list", "data": 5}', 200), (GatewayRefused, GatewayUnreachable)),
         (Raw(b'{"metadata": {"object": {}}}', 200), (GatewayRefused, GatewayUnreachable)),
@@ -88,6 +87,13 @@ def test_an_answer_that_is_none_becomes_an_error_of_ours(create, standin, answer
     with pytest.raises(expected):
         create()
     assert len(standin.asked) == 1
+
+
+def test_an_answer_without_an_end_is_not_read_to_it(create, standin):
+    proper = json.dumps(standin.sessions[create().provider_ref]).encode()
+    standin.next_answer = Raw(proper + b" " * 2_000_000)
+    with pytest.raises(GatewayUnreachable, match="too large"):
+        create()
 
 
 def test_a_notice_in_an_answer_warns_nobody(create, standin):
