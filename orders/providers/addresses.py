@@ -61,7 +61,7 @@ def checked_address(account: Account, base: str, url: str) -> str:
     if home is not None and url.startswith("/") and not url.startswith(("//", "/\\")):
         url = f"{home.scheme}://{home.netloc}{url}"
     parts = _parts(url)
-    if parts is None or parts.username is not None or "\\" in url or not _is_safe(account, parts):
+    if parts is None or parts.username is not None or not _is_safe(account, parts):
         raise GatewayRefused("The gateway answered with an address to pay at that is not https.")
     known = {_place_of(home)} if home else set()
     if _place_of(parts) not in known | {_place(entry) for entry in _entries(account)}:
