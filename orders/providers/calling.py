@@ -99,11 +99,14 @@ def _exchange(url: str, form: Mapping[str, str] | None, query: Mapping[str, str]
             timeout=(CONNECT_SECONDS, SILENCE_SECONDS),
         ) as response,
     ):
-        return response.status_code, _body(response, deadline)
+        return response.status_code, body_of(response, deadline)
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
-    """What came until the end. It is read as it arrives: a chunk may be announced of any size, or never end."""
+def body_of(response: requests.Response, deadline: float) -> bytes:
+    """All of it, if it ends before this value of `time.monotonic()`; raises GatewayUnreachable.
+
+    It is read as it arrives: a chunk may be announced of any size, or never end.
+    """
     body = b""
     while chunk := response.raw.read1(_READ_BYTES, decode_content=False):
         body += chunk

@@ -27,6 +27,7 @@ from orders.providers.base import (
     Reply,
     Webhook,
 )
+from orders.providers.calling import unclear
 from orders.providers.stripe_calls import NotThere, OtherTerms, ask
 from orders.providers.stripe_fields import (
     Json,
@@ -263,7 +264,8 @@ def _refunded(account: Account, call: RefundCall) -> RefundState:
 
 def _refund_made(account: Account, call: RefundCall) -> Json | None:
     wanted: RefundListParams = {"payment_intent": call.txn_id, "limit": 100}
-    made = ask(account, lambda api: api.refunds.list(wanted)).get("data")
+    with unclear():
+        made = ask(account, lambda api: api.refunds.list(wanted)).get("data")
     if not isinstance(made, list) or not all(isinstance(refund, dict) for refund in made):
         raise Unreadable("data")
     return next((refund for refund in made if _marks(call).items() <= metadata(refund).items()), None)

@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 import requests
 import stripe
+import urllib3
 
 from config.egress.errors import EgressError
 from config.egress.session import Session
 from orders.providers.base import Account, GatewayRefused, GatewayUnreachable
+from orders.providers.calling import body_of
 from orders.providers.stripe_fields import Json
 from orders.providers.stripe_settings import api_base
 
 stripe.enable_telemetry = False  # else the SDK writes a file into the home directory and sends what it holds
 logging.getLogger("stripe").setLevel(logging.WARNING)  # else it logs whatever a gateway says, secrets and all
 
-_CONNECT_SECONDS, _SILENCE_SECONDS, _WHOLE_SECONDS = 5.0, 20.0, 40.0
-_MOST_BYTES = 1024 * 1024
+_TIMEOUT, _WHOLE_SECONDS = (5.0, 20.0), 40.0
 _PASSING = frozenset({408, 409, 425, 429})  # refusals that a later try may not meet
 _UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _SECRET = re.compile(r"\b((?:sk|rk)_(?:live|test)|whsec)_[^\s'\"]+")
@@ -84,24 +85,14 @@ class _WayOut(stripe.HTTPClient):
                 url,
                 headers={**(headers or {}), "Accept-Encoding": "identity"},
                 data=post_data,
-                timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS),
+                timeout=_TIMEOUT,
                 stream=True,
             ) as answer:
-                body = _body(answer)
-        except (EgressError, requests.RequestException) as error:
+                body = body_of(answer, monotonic() + _WHOLE_SECONDS)
+        except (EgressError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise GatewayUnreachable(_plain(f"{urlsplit(url).hostname} could not be asked: {error}")) from error
         answer.headers.pop("Stripe-Notice", None)  # the SDK would make it a warning of this process
         return _checked(answer.status_code, body), answer.status_code, answer.headers
-
-
-def _body(answer: requests.Response) -> bytes:
-    """All of it, if it ends in time and is of a size that Stripe's answers have."""
-    body, end = b"", monotonic() + _WHOLE_SECONDS
-    for piece in answer.iter_content(256):  # small: a piece is waited for until it is full
-        body += piece
-        if len(body) > _MOST_BYTES or monotonic() > end:
-            raise GatewayUnreachable("Stripe's answer was too large or too slow.")
-    return body
 
 
 def _checked(status: int, body: bytes) -> str:

@@ -71,9 +71,12 @@ def test_refunds_of_others_are_not_taken_for_ours(stripe, account, standin, call
     assert standin.refunds[state.refund_ref]["amount"] == 1000
 
 
-@pytest.mark.parametrize("answer", [b'{"data": 5}', b'{"data": [5]}', b'{"data": [null]}', b"{}"])
-def test_without_knowing_what_was_given_back_nothing_is(stripe, account, standin, call, answer):
-    standin.next_answer = Raw(answer, instead=True)
+@pytest.mark.parametrize(
+    "answer", [b'{"data": 5, "error": {}}', b'{"data": [5], "error": {}}', b'{"error": {}}', b"{}"]
+)
+@pytest.mark.parametrize("status", [200, 401, 404])
+def test_without_knowing_what_was_given_back_nothing_is(stripe, account, standin, call, answer, status):
+    standin.next_answer = Raw(answer, status, instead=True)
     with pytest.raises(GatewayUnreachable):
         stripe.refund(account, call)
     assert given_back(standin, call) == 0
