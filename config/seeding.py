@@ -18,6 +18,7 @@ from billing import trial
 from billing.catalogue import read_catalogue
 from billing.models import ModelPrice
 from config.kernel.money import PPM, usd
+from orders.demo import set_up_accounts
 from orders.models import Package
 from relay.models import Channel
 from relay.providers import SANDBOX
@@ -75,14 +76,16 @@ PACKAGES = (
 
 
 @transaction.atomic
-def seed(*, sandbox_url: str) -> None:
-    """Everything, in the order of need. `sandbox_url` is where this machine's sandbox upstream answers."""
+def seed(*, sandbox_url: str, gateway_url: str) -> None:
+    """Everything, in the order of need. The addresses are where this machine's sandbox upstream and test payment
+    gateway answer."""
     for lay_out, table in ((seed_groups, Group), (seed_prices, ModelPrice), (seed_packages, Package)):
         _into_empty(lay_out, table)
     create_operator()
     seed_sandbox(base_url=sandbox_url)
     if settings.DEMO:
         seed_demo_account()
+        set_up_accounts(gateway_url=gateway_url, merchants_file=settings.GATEWAY_MERCHANTS_FILE)
 
 
 def _into_empty(lay_out: Callable[[], None], table: "type[Group | ModelPrice | Package]") -> None:

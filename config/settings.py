@@ -24,6 +24,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the staff account that `serve` makes
 SANDBOX_PORT = env.int("SANDBOX_PORT", default=8089)  # on 127.0.0.1; another one when it is taken
+GATEWAY_PORT = env.int("GATEWAY_PORT", default=8090)  # the demo's payment gateway, the same way
+GATEWAY_MERCHANTS_FILE = VAR_DIR / "gateway.json"  # who takes payments there, with both sides' keys
 
 # ── Secrets: three, each for one purpose; none of them is ever in the database ───
 _stored = secrets.load_or_create(VAR_DIR / "secrets.json", ("SECRET_KEY", "KEY_PEPPER", "SEALING_KEY"))

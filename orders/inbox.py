@@ -39,7 +39,7 @@ def receive(row: ProviderAccount, webhook: Webhook) -> tuple[Reply, list[int]]:
         digest = hashlib.sha256(webhook.body or webhook.query.encode()).hexdigest()
         logger.warning("refused a message for %s: %s (%d bytes, sha256 %s)", row.slug, error, len(webhook.body), digest)
         reply = provider.reply(opened(row), accepted=False)
-        return Reply(400, reply.body, reply.content_type), []
+        return Reply(max(reply.status, 400), reply.body, reply.content_type), []
     stored = store(row, events, webhook)
     return provider.reply(account, accepted=True), stored
 

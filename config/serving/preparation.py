@@ -17,13 +17,13 @@ ADVISORY_LOCK = 7_465_511  # any number, the same on every machine
 STAMP_NAME = "static.stamp"
 
 
-def prepare_database(*, sandbox_url: str) -> None:
+def prepare_database(*, sandbox_url: str, gateway_url: str) -> None:
     """Migrate and seed. Raises CannotServe when the database does not answer."""
     try:
         with _one_machine_at_a_time():
             if _has_unapplied_migrations():
                 call_command("migrate", interactive=False, verbosity=0)
-            seeding.seed(sandbox_url=sandbox_url)
+            seeding.seed(sandbox_url=sandbox_url, gateway_url=gateway_url)
     except OperationalError as error:
         raise CannotServe(f"The database does not answer: {str(error).strip()}\nSee DATABASE_URL.") from None
     finally:

@@ -44,15 +44,18 @@ def run(options: Options, console: Console) -> None:
     site_url = _tell_children_about_us(options)
     with only_server_of(settings.VAR_DIR, url=site_url), closing(listen(options.host, options.port)) as listener:
         sandbox_port = free_port(settings.SANDBOX_PORT) if options.sandbox else settings.SANDBOX_PORT
-        _prepare(console, sandbox_port)
+        gateway_port = free_port(settings.GATEWAY_PORT) if options.sandbox else settings.GATEWAY_PORT
+        _prepare(console, sandbox_port, gateway_port)
         runs_sandbox = options.sandbox and seeding.local_sandbox_channel() is not None
-        if runs_sandbox:
-            _let_children_call(f"{LOOPBACK}:{sandbox_port}")
+        runs_gateway = options.sandbox and settings.DEMO
+        _let_children_call(*[sandbox_port] * runs_sandbox, *[gateway_port] * runs_gateway)
         chosen = programs(
             listener=listener,
             web_processes=options.web_processes or default_web_processes(),
             worker=options.worker,
+            site_url=site_url,
             sandbox_port=sandbox_port if runs_sandbox else None,
+            gateway_port=gateway_port if runs_gateway else None,
         )
         banner = _banner(site_url)
         connection.close()
@@ -76,9 +79,11 @@ def _demand_readable_settings() -> None:
         raise CannotServe(str(error)) from None
 
 
-def _prepare(console: Console, sandbox_port: int) -> None:
+def _prepare(console: Console, sandbox_port: int, gateway_port: int) -> None:
     with console.step("Preparing the database"):
-        prepare_database(sandbox_url=f"http://{LOOPBACK}:{sandbox_port}/v1")
+        prepare_database(
+            sandbox_url=f"http://{LOOPBACK}:{sandbox_port}/v1", gateway_url=f"http://{LOOPBACK}:{gateway_port}"
+        )
     if static_files_changed():
         with console.step("Collecting static files"):
             collect_static_files()
@@ -104,9 +109,9 @@ def _tell_children_about_us(options: Options) -> str:
     return os.environ["SITE_URL"].rstrip("/")
 
 
-def _let_children_call(sandbox: str) -> None:
-    """Nothing is sent to loopback addresses, except by those who are told that this one is ours."""
-    os.environ["EGRESS_ALLOW"] = ",".join([*settings.EGRESS_ALLOW, sandbox])
+def _let_children_call(*ports: int) -> None:
+    """Nothing is sent to loopback addresses, except by those who are told that these are ours."""
+    os.environ["EGRESS_ALLOW"] = ",".join([*settings.EGRESS_ALLOW, *(f"{LOOPBACK}:{port}" for port in ports)])
 
 
 def _banner(site_url: str) -> Banner:

@@ -2,19 +2,29 @@
 
 import os
 import socket
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import connection
 
 from config.serving.supervisor import Program
+from orders.demo import STRIPE_SLUG
 
-WEB, WORKER, BEAT, SANDBOX = range(4)
+WEB, WORKER, BEAT, STAND_IN = range(4)
 MARGIN_SECONDS = 5
 WORKER_SECONDS = 30  # a task that takes longer is put back and done again after the next start
 PLAIN_WORKER = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
 
-def programs(*, listener: socket.socket, web_processes: int, worker: bool, sandbox_port: int | None) -> list[Program]:
+def programs(
+    *,
+    listener: socket.socket,
+    web_processes: int,
+    worker: bool,
+    site_url: str,
+    sandbox_port: int | None = None,
+    gateway_port: int | None = None,
+) -> list[Program]:
     """What to run. Without Redis worker and beat are one process; with it two, and workers may run elsewhere."""
     chosen = [_web(number, listener) for number in range(1, web_processes + 1)]
     if worker and settings.REDIS_URL:
@@ -23,6 +33,8 @@ def programs(*, listener: socket.socket, web_processes: int, worker: bool, sandb
         chosen += [_worker("--beat", "--pool", "solo", "--without-heartbeat")]
     if sandbox_port is not None:
         chosen += [_sandbox(sandbox_port)]
+    if gateway_port is not None:
+        chosen += [_gateway(gateway_port, site_url)]
     return chosen
 
 
@@ -88,6 +100,21 @@ def _sandbox(port: int) -> Program:
     return Program(
         name="sandbox",
         arguments=("-m", "relay.sandbox", "--port", str(port)),
-        stage=SANDBOX,
+        stage=STAND_IN,
+        stop_seconds=MARGIN_SECONDS,
+    )
+
+
+def _gateway(port: int, site_url: str) -> Program:
+    options = {
+        "--port": str(port),
+        "--merchants": str(settings.GATEWAY_MERCHANTS_FILE),
+        "--stripe-webhook": f"{site_url}/api/payments/{STRIPE_SLUG}/notify",
+        "--allow-notify": urlsplit(site_url).netloc,
+    }
+    return Program(
+        name="gateway",
+        arguments=("-m", "orders.gateway", *(word for pair in options.items() for word in pair)),
+        stage=STAND_IN,
         stop_seconds=MARGIN_SECONDS,
     )

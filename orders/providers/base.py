@@ -220,9 +220,17 @@ class RefundState:
 class Provider(Protocol):
     """One gateway protocol. Every method may raise GatewayError where it calls the gateway."""
 
-    name: str
-    label: str
-    options: Sequence[Option]
+    @property
+    def name(self) -> str:
+        """What accounts of this protocol are stored under."""
+
+    @property
+    def label(self) -> str:
+        """What operators read."""
+
+    @property
+    def options(self) -> Sequence[Option]:
+        """What an operator has to say about an account."""
 
     def capabilities(self, account: Account) -> Capabilities:
         """What this account can do."""

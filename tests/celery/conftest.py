@@ -45,7 +45,7 @@ class Background:
     def start(self, name="worker"):
         with pytest.MonkeyPatch.context() as patch, socket.socket() as listener:
             patch.setattr(settings, "REDIS_URL", self.broker)
-            chosen = programs(listener=listener, web_processes=1, worker=True, sandbox_port=None)
+            chosen = programs(listener=listener, web_processes=1, worker=True, site_url="http://127.0.0.1:8000")
         (program,) = [program for program in chosen if program.name == name]
         process = subprocess.Popen(
             [sys.executable, *program.arguments],

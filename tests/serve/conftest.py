@@ -30,6 +30,7 @@ class Product:
             "DATABASE_URL": f"sqlite:///{folder}/tollbooth.sqlite3",
             "REDIS_URL": "",
             "SANDBOX_PORT": str(unused_port()),
+            "GATEWAY_PORT": str(unused_port()),
             "RELAY_DRAIN_SECONDS": "5",
         }
         self.environment = {**inherited, **own, **environment}

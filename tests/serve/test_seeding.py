@@ -7,7 +7,8 @@ from accounts.models import User
 from billing.models import LedgerEntry, ModelPrice
 from config import seeding
 from config.kernel.money import usd
-from orders.models import Package
+from orders.gateways import problems_of
+from orders.models import Package, ProviderAccount
 from relay.models import Channel, ChannelModel
 from relay.sandbox.behaviours import BEHAVIOURS
 from relay.sandbox.services import MODELS
@@ -17,6 +18,7 @@ from tokens.selectors import token_by_key
 pytestmark = pytest.mark.django_db
 
 URL = "http://127.0.0.1:8089/v1"
+GATEWAY_URL = "http://127.0.0.1:8090"
 TABLES = (Group, ModelPrice, Package, Channel, ChannelModel, User, EmailAddress, Token, LedgerEntry)
 
 
@@ -26,7 +28,12 @@ def production(settings):
 
 
 def seed(url=URL):
-    seeding.seed(sandbox_url=url)
+    seeding.seed(sandbox_url=url, gateway_url=GATEWAY_URL)
+
+
+@pytest.fixture(autouse=True)
+def _merchants_of_its_own(settings, tmp_path):
+    settings.GATEWAY_MERCHANTS_FILE = tmp_path / "gateway.json"
 
 
 def sandbox():
@@ -172,3 +179,22 @@ def test_a_demo_key_that_cannot_be_used_or_read_is_not_shown_nor_made_again(chan
     seed()
     assert seeding.demo_key() is None
     assert Token.objects.count() == 1
+
+
+def test_a_demo_can_be_bought_from_and_a_production_installation_has_no_test_accounts(settings):
+    seed()
+    accounts = ProviderAccount.objects.all()
+    assert [(row.slug, row.is_live, problems_of(row)) for row in accounts] == [
+        ("xunhupay", False, []),
+        ("epay", False, []),
+        ("stripe", False, []),
+    ]
+    settings.DEMO = False
+    assert [row.slug for row in accounts if not problems_of(row)] == []
+
+
+def test_the_test_accounts_follow_the_gateway_to_another_port():
+    seed()
+    seeding.seed(sandbox_url=URL, gateway_url="http://127.0.0.1:9001")
+    assert ProviderAccount.objects.get(slug="stripe").options["api_base"] == "http://127.0.0.1:9001"
+    assert ProviderAccount.objects.get(slug="epay").rotated_at is None

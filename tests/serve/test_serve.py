@@ -132,7 +132,13 @@ def test_a_database_that_does_not_answer_is_named_by_its_setting(install, tmp_pa
 
 def test_kill_9_leaves_nobody_behind_and_the_folder_free(product):
     running = product.serve_until_ready()
-    assert {name for process in product.processes() for name in kinds(process)} == {"web", "worker", "sandbox", "serve"}
+    assert {name for process in product.processes() for name in kinds(process)} == {
+        "web",
+        "worker",
+        "sandbox",
+        "gateway",
+        "serve",
+    }
     running.process.kill()
     wait_until(lambda: product.processes() == [])
     assert text_of(run_printed_curl(product.serve_until_ready()))
@@ -178,6 +184,7 @@ def kinds(process):
         "worker": "config.celery worker",
         "beat": "config.celery beat",
         "sandbox": "relay.sandbox",
+        "gateway": "orders.gateway",
         "serve": "manage.py serve",
     }
     command = command_of(process)

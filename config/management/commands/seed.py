@@ -15,5 +15,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, **_options: Any) -> None:
-        seeding.seed(sandbox_url=f"http://{LOOPBACK}:{settings.SANDBOX_PORT}/v1")
+        seeding.seed(
+            sandbox_url=f"http://{LOOPBACK}:{settings.SANDBOX_PORT}/v1",
+            gateway_url=f"http://{LOOPBACK}:{settings.GATEWAY_PORT}",
+        )
         self.stdout.write("Seeded what was missing.")

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
         parser.add_argument("--workers", type=int, help="web processes (on SQLite 1, on PostgreSQL one per core)")
         parser.add_argument("--no-worker", action="store_false", dest="worker", help="do no background work here")
-        parser.add_argument("--no-sandbox", action="store_false", dest="sandbox", help="start no sandbox upstream")
+        parser.add_argument(
+            "--no-sandbox", action="store_false", dest="sandbox", help="start neither sandbox upstream nor test gateway"
+        )
 
     def handle(self, *, host: str, port: int, workers: int | None, worker: bool, sandbox: bool, **_rest: Any) -> None:
         console = Console(sys.stdout)
