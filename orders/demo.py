@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orders.gateway.merchants import EpayMerchant, Merchant, StripeMerchant, XunhupayMerchant, merchants_of
+from orders.gateway.merchants import (
+    EpayMerchant,
+    EpayV2Merchant,
+    Merchant,
+    StripeMerchant,
+    XunhupayMerchant,
+    merchants_of,
+)
 from orders.gateways import set_secrets
 from orders.models import ProviderAccount
 
@@ -14,9 +21,7 @@ STRIPE_SLUG = "stripe"
 def set_up_accounts(*, gateway_url: str, merchants_file: Path) -> None:
     """One account for each merchant of the gateway, leading to its present address. What an operator made stays."""
     for position, merchant in enumerate(merchants_of(merchants_file), start=1):
-        described = _described(merchant, gateway_url)
-        if described is not None:
-            _set_up(position=position * 10, **described)
+        _set_up(position=position * 10, **_described(merchant, gateway_url))
 
 
 def _set_up(
@@ -32,7 +37,7 @@ def _set_up(
     row.save()
 
 
-def _described(merchant: Merchant, url: str) -> dict[str, Any] | None:
+def _described(merchant: Merchant, url: str) -> dict[str, Any]:
     match merchant:
         case XunhupayMerchant():
             return {
@@ -50,6 +55,17 @@ def _described(merchant: Merchant, url: str) -> dict[str, Any] | None:
                 "options": {"pid": merchant.pid, "base_url": url, "payment_type": "alipay", "refund": "full"},
                 "secrets": {"secret": merchant.key},
             }
+        case EpayV2Merchant():
+            return {
+                "slug": "epay2",
+                "provider": "epay",
+                "name": "WeChat Pay by EPay 2 (test)",
+                "options": {"pid": merchant.pid, "base_url": url, "payment_type": "wxpay", "version": "2"},
+                "secrets": {
+                    "private_key": merchant.merchant_private_key,
+                    "platform_public_key": merchant.platform_public_key,
+                },
+            }
         case StripeMerchant():
             return {
                 "slug": STRIPE_SLUG,
@@ -58,5 +74,3 @@ def _described(merchant: Merchant, url: str) -> dict[str, Any] | None:
                 "options": {"api_base": url, "methods": "card"},
                 "secrets": {"secret_key": merchant.key, "webhook_secret": merchant.webhook_secret},
             }
-        case _:
-            return None

@@ -67,7 +67,8 @@ def debts() -> Iterator[Violation]:
     """What a wallet owes is what refunds took back of it less what was there."""
     standing = Refund.objects.exclude(state=Refund.State.FAILED).filter(credit__gt=0)
     due: Counter[int] = Counter(dict(standing.values_list("order__user_id").annotate(Sum("credit")).order_by()))
-    taken = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.REFUND).order_by()
+    keys = Q(idempotency_key__startswith="refund:") | Q(idempotency_key__startswith="debt:")
+    taken = LedgerEntry.objects.filter(keys, kind=LedgerEntry.Kind.REFUND).order_by()
     for user_id, amount in taken.values_list("wallet__user_id").annotate(Sum("amount")):
         due[user_id] += amount
     for user_id, debt in Wallet.objects.filter(Q(debt__gt=0) | Q(user_id__in=list(due))).values_list("user_id", "debt"):

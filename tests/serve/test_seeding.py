@@ -187,6 +187,7 @@ def test_a_demo_can_be_bought_from_and_a_production_installation_has_no_test_acc
     assert [(row.slug, row.is_live, problems_of(row)) for row in accounts] == [
         ("xunhupay", False, []),
         ("epay", False, []),
+        ("epay2", False, []),
         ("stripe", False, []),
     ]
     settings.DEMO = False
