@@ -5,20 +5,22 @@ deadlock over the same customers. CHECK constraints stand behind every move.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from billing import store_postgres, store_sqlite
 from billing.admission import admit
 from billing.holds import Heartbeat, Hold, Settlement, expired_records, settlement_of_abandoned
 from billing.models import UsageRecord
-from billing.store import Locked, Moves, Store
+from billing.store import Locked, Moves, Opened, Store
+from billing.store_postgres import PostgresStore
+from billing.store_sqlite import SqliteStore
 from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 
@@ -51,32 +53,38 @@ def commit(lot: Lot) -> Outcome:
     """Do all of a lot or, when the database fails, nothing. Raises DatabaseError."""
     now = timezone.now()
     lease = timedelta(seconds=settings.USAGE_LEASE_SECONDS)
-    store = _store()
-    # The stores use the driver's own cursors, whose errors nobody else would translate into Django's.
-    with connection.wrap_database_errors, transaction.atomic():
-        moves = Moves()
-        settled = _settle_all(store, lot.settlements, moves, now=now)
-        revoked = _prolong(store, lot.heartbeats, lease=lease)
-        held: dict[UUID, NanoUSD | DomainError] = {**_already_open(lot.holds)} if lot.is_retry else {}
-        new = [hold for hold in lot.holds if hold.id not in held]
-        held.update(zip([hold.id for hold in new], _place(store, new, moves, now, lease), strict=True))
-    return Outcome(settled, revoked, [held[hold.id] for hold in lot.holds])
+    held: dict[UUID, NanoUSD | DomainError] = {**_already_open(lot.holds)} if lot.is_retry else {}
+    new = [hold for hold in lot.holds if hold.id not in held]
+    first = {item.id: place for place, item in reversed(list(enumerate(lot.settlements)))}
+    moves = Moves()
+    # The stores use the driver itself, whose errors nobody else would translate into Django's.
+    with connection.wrap_database_errors, _transaction() as store:
+        opened = _open(store, lot, first.values(), new, now=now, lease=lease)
+        for record_id, record in opened.closed.items():
+            moves.settle(record, lot.settlements[first[record_id]].charge)
+        answers = _place(new, moves, opened.locked, now=now)
+        if moves.wallets:
+            store.write(moves, opened.locked, now=now, lease=lease)
+    held.update(zip([hold.id for hold in new], answers, strict=True))
+    return Outcome(
+        settled=[place == first[item.id] and item.id in opened.closed for place, item in enumerate(lot.settlements)],
+        revoked=[beat.id in opened.revoked for beat in lot.heartbeats],
+        held=[held[hold.id] for hold in lot.holds],
+    )
 
 
-def _settle_all(store: Store, settlements: Sequence[Settlement], moves: Moves, *, now: datetime) -> list[bool]:
-    """Close the records; of several settlements of one record only the first counts."""
-    first = {settlement.id: place for place, settlement in reversed(list(enumerate(settlements)))}
-    closed = store.close_records([settlements[place] for place in first.values()], now=now) if first else {}
-    for record_id, record in closed.items():
-        moves.settle(record, settlements[first[record_id]].charge)
-    return [place == first[item.id] and item.id in closed for place, item in enumerate(settlements)]
+def _open(
+    store: Store, lot: Lot, firsts: Iterable[int], holds: Sequence[Hold], *, now: datetime, lease: timedelta
+) -> Opened:
+    """Close and prolong records, then lock what the lot moves.
 
-
-def _prolong(store: Store, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> list[bool]:
-    """Prolong the leases; of several heartbeats of one record the last counts."""
-    last = {beat.id: beat for beat in heartbeats}
-    revoked = store.prolong_leases(list(last.values()), lease=lease) if last else set()
-    return [beat.id in revoked for beat in heartbeats]
+    Of several settlements of one record only the first counts, of several heartbeats the last.
+    """
+    if lot.settlements:
+        store.close_records([lot.settlements[place] for place in firsts], now=now)
+    if lot.heartbeats:
+        store.prolong_leases(list({beat.id: beat for beat in lot.heartbeats}.values()), lease=lease)
+    return store.lock_tokens(list({hold.token_id for hold in holds}))
 
 
 def _already_open(holds: Sequence[Hold]) -> dict[UUID, NanoUSD]:
@@ -85,21 +93,13 @@ def _already_open(holds: Sequence[Hold]) -> dict[UUID, NanoUSD]:
     return {record_id: NanoUSD(amount) for record_id, amount in known}
 
 
-def _place(
-    store: Store, holds: Sequence[Hold], moves: Moves, now: datetime, lease: timedelta
-) -> list[NanoUSD | DomainError]:
-    """Admit holds against locked rows and write every move of the lot at once."""
-    concerned = {*moves.tokens, *(hold.token_id for hold in holds)}
-    if not concerned:
-        return []
-    locked = store.lock_tokens(list(concerned))
+def _place(holds: Sequence[Hold], moves: Moves, locked: Locked, *, now: datetime) -> list[NanoUSD | DomainError]:
+    """Admit holds against locked rows, and note the moves of those that are."""
     _credit(locked, moves)
     answers = admit(holds, wallets=locked.wallets, tokens=locked.tokens, now=now)
     for answer in answers:
         if isinstance(answer, Hold):
             moves.hold(answer)
-    if moves.wallets:
-        store.write(moves, locked, now=now, lease=lease)
     return [answer.amount if isinstance(answer, Hold) else answer for answer in answers]
 
 
@@ -139,5 +139,5 @@ def sweep_expired(*, limit: int = 500) -> int:
     return sum(settle(settlement) for settlement in settlements)
 
 
-def _store() -> Store:
-    return store_postgres.STORE if connection.vendor == "postgresql" else store_sqlite.STORE
+def _transaction() -> AbstractContextManager[Store]:
+    return PostgresStore.transaction() if connection.vendor == "postgresql" else SqliteStore.transaction()

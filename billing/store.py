@@ -1,4 +1,4 @@
-"""What a lot asks of the database, whichever it is: each method is set-based and runs in the caller's transaction."""
+"""What a lot asks of the database, whichever it is: one transaction, in which each step is set-based."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
-
-import orjson
 
 from billing.admission import TokenState, WalletState
 from billing.holds import Heartbeat, Hold, Settlement
@@ -54,74 +52,94 @@ def _add(pair: list[int], first: int, second: int) -> None:
     pair[1] += second
 
 
+class Opened(NamedTuple):
+    """What the first steps of a lot found: records that it closed, records that must end because their key was revoked,
+    and the rows that it locked."""
+
+    closed: dict[UUID, Closed]
+    revoked: set[UUID]
+    locked: Locked
+
+
 class Store(Protocol):
-    """The SQL of one database."""
+    """The SQL of one database for one transaction.
 
-    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
-        """Move open records to their end by compare-and-set; returns those that this call closed."""
+    What is closed and prolonged is told by `lock_tokens`, so that a database far away may do all three at once.
+    """
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> set[UUID]:
+    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """Move open records to their end by compare-and-set."""
+
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> None:
         """Keep open records from the sweep for a lease from now, by the database's clock, and note what they have
-        produced; returns those whose key was revoked."""
+        produced."""
 
-    def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
-        """Lock tokens and the wallets of their users, in the order of users and then tokens."""
+    def lock_tokens(self, token_ids: Sequence[int]) -> Opened:
+        """Lock these tokens, those of the closed records and the wallets of their users, in the order of users and then
+        tokens."""
 
     def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
         """The net changes of wallets and tokens, the tokens' spending, and an open record for each placed hold."""
 
 
-def token_row(token_id: int, move: Sequence[int], state: TokenState) -> tuple[Any, ...]:
-    """A token's moves and spending in the order both databases take them."""
+def token_row(token_id: int, move: Sequence[int], state: TokenState) -> dict[str, Any]:
+    """A token's moves and spending, in the order in which SQLite takes them and by the names of PostgreSQL."""
     spending = state.spending
-    return (token_id, *move, spending.day, spending.day_spent, spending.month_spent)
+    return {
+        "id": token_id,
+        "used": move[0],
+        "held": move[1],
+        "day": spending.day,
+        "day_spent": spending.day_spent,
+        "month_spent": spending.month_spent,
+    }
 
 
-def settlement_row(item: Settlement) -> tuple[Any, ...]:
-    """A settlement's values in the order both databases take them."""
+def settlement_row(item: Settlement) -> dict[str, Any]:
+    """A settlement's values, in the order in which SQLite takes them and by the names of PostgreSQL."""
     usage = item.usage
-    return (
-        item.id,
-        str(item.status),
-        str(item.end_reason),
-        str(item.rule),
-        item.charge,
-        usage.input,
-        usage.cache_read,
-        usage.cache_write,
-        usage.output,
-        usage.reasoning,
-        item.is_suspect,
-        item.channel_id,
-        item.channel_name,
-        orjson.dumps(item.attempts).decode(),
-        item.http_status,
-        item.error_code,
-        item.first_byte_ms,
-        item.total_ms,
-        usage.cache_write_1h,
-        usage.audio_input,
-        usage.audio_output,
-        usage.image_input,
-        item.cost,
-    )
+    return {
+        "id": item.id,
+        "status": str(item.status),
+        "end_reason": str(item.end_reason),
+        "rule": str(item.rule),
+        "charge": item.charge,
+        "input": usage.input,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+        "is_suspect": item.is_suspect,
+        "channel_id": item.channel_id,
+        "channel_name": item.channel_name,
+        "attempts": item.attempts,
+        "http_status": item.http_status,
+        "error_code": item.error_code,
+        "first_byte_ms": item.first_byte_ms,
+        "total_ms": item.total_ms,
+        "cache_write_1h": usage.cache_write_1h,
+        "audio_input": usage.audio_input,
+        "audio_output": usage.audio_output,
+        "image_input": usage.image_input,
+        "cost": item.cost,
+    }
 
 
-def hold_row(hold: Hold, state: TokenState) -> tuple[Any, ...]:
-    """A hold's values in the order both databases take them."""
-    return (
-        hold.id,
-        hold.user_id,
-        hold.token_id,
-        hold.token_name,
-        hold.group,
-        hold.endpoint,
-        hold.is_stream,
-        hold.model,
-        hold.quote.price_id,
-        orjson.dumps(hold.quote.prices.as_dict()).decode(),
-        hold.quote.ratio_ppm,
-        hold.amount,
-        hold.created_at,
-        state.spending.day,
-    )
+def hold_row(hold: Hold, state: TokenState) -> dict[str, Any]:
+    """A hold's values, in the order in which SQLite takes them and by the names of PostgreSQL."""
+    return {
+        "id": hold.id,
+        "user_id": hold.user_id,
+        "token_id": hold.token_id,
+        "token_name": hold.token_name,
+        "group": hold.group,
+        "endpoint": hold.endpoint,
+        "is_stream": hold.is_stream,
+        "model": hold.model,
+        "price_id": hold.quote.price_id,
+        "prices": hold.quote.prices.as_dict(),
+        "ratio_ppm": hold.quote.ratio_ppm,
+        "hold": hold.amount,
+        "created_at": hold.created_at,
+        "counted_on": state.spending.day,
+    }

@@ -1,17 +1,19 @@
 """The money tables' SQL on SQLite. The transaction is IMMEDIATE, so nobody else writes until it commits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+import orjson
+from django.db import connection, transaction
 
 from billing.admission import TokenState, WalletState
 from billing.caps import Spending
 from billing.holds import Heartbeat, Settlement
-from billing.store import Closed, Locked, Moves, hold_row, settlement_row, token_row
+from billing.store import Closed, Locked, Moves, Opened, hold_row, settlement_row, token_row
 
 CLOSE = """
 UPDATE billing_usagerecord SET
@@ -62,22 +64,35 @@ INSERT INTO billing_usagerecord (
 class SqliteStore:
     """See `billing.store.Store`."""
 
-    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> dict[UUID, Closed]:
-        closed = {}
+    def __init__(self) -> None:
+        self._closed: dict[UUID, Closed] = {}
+        self._revoked: set[UUID] = set()
+
+    @classmethod
+    @contextmanager
+    def transaction(cls) -> Iterator["SqliteStore"]:
+        """A store whose steps are committed when the block ends."""
+        with transaction.atomic():
+            yield cls()
+
+    def close_records(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         for item in settlements:
             row = connection.connection.execute(CLOSE, (*_plain(settlement_row(item)), _stamp(now))).fetchone()
             if row is not None:
-                closed[item.id] = Closed(row[0], row[1], row[2], _day(row[3]))
-        return closed
+                self._closed[item.id] = Closed(row[0], row[1], row[2], _day(row[3]))
 
-    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> set[UUID]:
+    def prolong_leases(self, heartbeats: Sequence[Heartbeat], *, lease: timedelta) -> None:
         until = _stamp(datetime.now(UTC) + lease)
         rows = [(until, beat.usage.input, beat.usage.output, beat.id.hex) for beat in heartbeats]
         connection.connection.executemany(PROLONG, rows)
         ids = json.dumps([beat.id.hex for beat in heartbeats])
-        return {UUID(record_id) for (record_id,) in connection.connection.execute(READ_REVOKED, (ids,))}
+        self._revoked = {UUID(record_id) for (record_id,) in connection.connection.execute(READ_REVOKED, (ids,))}
 
-    def lock_tokens(self, token_ids: Sequence[int]) -> Locked:
+    def lock_tokens(self, token_ids: Sequence[int]) -> Opened:
+        wanted = {*token_ids, *(record.token_id for record in self._closed.values())}
+        return Opened(self._closed, self._revoked, self._locked(wanted) if wanted else Locked({}, {}))
+
+    def _locked(self, token_ids: Collection[int]) -> Locked:
         locked = Locked({}, {})
         rows = connection.connection.execute(READ, (json.dumps(list(token_ids)),))
         for user_id, available, is_active, token_id, is_deleted, is_enabled, expires_at, left, day, *figures in rows:
@@ -89,21 +104,18 @@ class SqliteStore:
         return locked
 
     def write(self, moves: Moves, locked: Locked, *, now: datetime, lease: timedelta) -> None:
-        lease_until = datetime.now(UTC) + lease
-        tokens = [(*token_row(token_id, move, locked.tokens[token_id]), now) for token_id, move in moves.tokens.items()]
-        placed = [(*hold_row(hold, locked.tokens[hold.token_id]), lease_until) for hold in moves.placed]
+        lease_until, stamp = _stamp(datetime.now(UTC) + lease), _stamp(now)
+        tokens = [token_row(token_id, move, locked.tokens[token_id]) for token_id, move in moves.tokens.items()]
+        placed = [hold_row(hold, locked.tokens[hold.token_id]) for hold in moves.placed]
         run = connection.connection.executemany
         run(MOVE_WALLETS, [(*move, user_id) for user_id, move in moves.wallets.items()])
-        run(MOVE_TOKENS, map(_plain, tokens))
-        run(OPEN, map(_plain, placed))
+        run(MOVE_TOKENS, [(*_plain(row), stamp) for row in tokens])
+        run(OPEN, [(*_plain(row), lease_until) for row in placed])
 
 
-STORE = SqliteStore()
-
-
-def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Values as Django's SQLite backend stores them: UUIDs as hex, moments as naive UTC text, days as text."""
-    return tuple(_plain_value(value) for value in row)
+def _plain(row: dict[str, Any]) -> list[Any]:
+    """Values as Django's SQLite backend stores them: UUIDs as hex, moments as naive UTC text, days and JSON as text."""
+    return [_plain_value(value) for value in row.values()]
 
 
 def _plain_value(value: Any) -> Any:
@@ -114,6 +126,8 @@ def _plain_value(value: Any) -> Any:
             return _stamp(value)
         case date():  # after datetime, which is a date too
             return value.isoformat()
+        case dict() | tuple():
+            return orjson.dumps(value).decode()
     return value
 
 

@@ -13,6 +13,7 @@ from django.db import connection
 
 from billing.holds import Settlement
 from billing.models import UsageRecord
+from billing.pipeline import Pipeline
 from billing.pricing import Usage
 from billing.writer import LedgerWriter
 from config.kernel.money import NanoUSD
@@ -21,22 +22,23 @@ from tests.factories import make_hold, make_token, make_user
 from tests.relay.conftest import chat
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HOLD = ["SELECT w.user_id", "WITH moved_wallets"]  # lock and write
-SETTLEMENT = ["UPDATE billing_usagerecord", *HOLD]
+MOVE = ["BEGIN", "ledger_by_keys", "ledger_lock", "ledger_move_wallets", "ledger_move_tokens", "COMMIT"]
+HOLD = [*MOVE, "ledger_open"]
+SETTLEMENT = [*MOVE, "ledger_close"]
 KEY_READ = "SELECT of a key"
 TOGETHER = 50
 
 
 class Told:
-    """The statements that each kind of thread has sent, by their first words, and its transactions."""
+    """The statements that each kind of thread has sent, by name or first words, and how often it waited for answers."""
 
     def __init__(self):
         self.statements = defaultdict(Counter)
-        self.commits = Counter()
+        self.trips = Counter()
 
     def clear(self):
         self.statements.clear()
-        self.commits.clear()
+        self.trips.clear()
 
 
 def thread_kind():
@@ -46,21 +48,22 @@ def thread_kind():
 @pytest.fixture
 def told(monkeypatch):
     if connection.vendor != "postgresql":
-        pytest.skip("counts in psycopg, which all statements on PostgreSQL pass")
+        pytest.skip("counts in psycopg and our pipelines, one of which all statements on PostgreSQL pass")
     told = Told()
-    execute, commit = psycopg.Cursor.execute, psycopg.Connection.commit
+    execute, flush = psycopg.Cursor.execute, Pipeline.flush
 
     def counted(cursor, query, *arguments, **options):
         words = " ".join(query.split()[:2]).rstrip(",")
         told.statements[thread_kind()][KEY_READ if '"tokens_token"."key_hash"' in query else words] += 1
         return execute(cursor, query, *arguments, **options)
 
-    def noted(connection):
-        told.commits[thread_kind()] += 1
-        return commit(connection)
+    def noted(pipeline):
+        told.trips[thread_kind()] += 1
+        told.statements[thread_kind()].update(statement.name for statement, _parameters in pipeline._queued)
+        return flush(pipeline)
 
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)
-    monkeypatch.setattr(psycopg.Connection, "commit", noted)
+    monkeypatch.setattr(Pipeline, "flush", noted)
     monkeypatch.setattr("relay.runtime.HEARTBEAT_SECONDS", 3600.0)  # a beat would bring a statement of its own
     return told
 
@@ -73,11 +76,11 @@ def caller(caller_of):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_request_with_a_known_key_is_two_transactions_of_five_statements(told, caller, stream):
+def test_a_request_with_a_known_key_is_two_transactions_of_two_round_trips(told, caller, stream):
     told.clear()
     assert caller.post(chat(max_tokens=5, stream=stream)).status_code == 200
     assert told.statements["ledger"] == Counter([*HOLD, *SETTLEMENT])
-    assert told.commits["ledger"] == 2
+    assert told.trips["ledger"] == 4
 
 
 def test_a_key_is_read_once_in_one_statement(told, caller, monkeypatch):
@@ -105,7 +108,7 @@ def test_requests_that_come_together_share_their_statements(told):
 
     assert asyncio.run(run()) == Counter(HOLD)
     assert told.statements["ledger"] == Counter(SETTLEMENT)
-    assert told.commits["ledger"] == 1
+    assert told.trips["ledger"] == 2
 
 
 def settled(hold):

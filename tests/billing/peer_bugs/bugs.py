@@ -2,11 +2,13 @@
 
 from copy import deepcopy
 
-from django.db import connections
+from django.db import connection, connections
 
 from billing import lots, usage, writer
 from billing.holds import Settlement
 from billing.models import UsageRecord
+from billing.store_postgres import PostgresStore
+from billing.store_sqlite import SqliteStore
 from relay.exchange import Exchange
 
 
@@ -41,15 +43,26 @@ def negative_usage_is_believed(monkeypatch):
 
 def settled_twice(monkeypatch):
     """A settlement moves money without asking whether the record is still open."""
-    store = type(lots._store())
-    close = store.close_records
+    store = PostgresStore if connection.vendor == "postgresql" else SqliteStore
+    lock = store.lock_tokens
     closed = {}
 
-    def close_again(self, settlements, *, now):
-        closed.update(close(self, settlements, now=now))
-        return {one.id: closed[one.id] for one in settlements if one.id in closed}
+    def lock_again(self, token_ids):
+        opened = lock(self, token_ids)
+        closed.update(opened.closed)
+        again = {one.id: closed[one.id] for one in self.settlements if one.id in closed}
+        locked = lock(self, [*token_ids, *(record.token_id for record in again.values())]).locked
+        return opened._replace(closed=again, locked=locked)
 
-    monkeypatch.setattr(store, "close_records", close_again)
+    close = store.close_records
+
+    def close_noted(self, settlements, *, now):
+        self.settlements = settlements
+        close(self, settlements, now=now)
+
+    monkeypatch.setattr(store, "settlements", (), raising=False)
+    monkeypatch.setattr(store, "close_records", close_noted)
+    monkeypatch.setattr(store, "lock_tokens", lock_again)
 
 
 def lot_lost_at_shutdown(monkeypatch):
