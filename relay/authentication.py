@@ -51,9 +51,10 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def _key_of(request: HttpRequest) -> str:
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    headers = request.META
+    scheme, _, credential = headers.get("HTTP_AUTHORIZATION", "").partition(" ")
     key = credential.strip() if scheme.lower() == "bearer" else ""
-    key = key or request.headers.get("x-api-key", "") or request.headers.get("api-key", "")
+    key = key or headers.get("HTTP_X_API_KEY", "") or headers.get("HTTP_API_KEY", "")
     if not key:
         raise NotAuthenticated("You did not provide an API key. Send it as: Authorization: Bearer sk-…")
     if not is_well_formed(key):

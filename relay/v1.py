@@ -119,7 +119,7 @@ class Generation(RelayView):
             dialect=self.dialect,
             request=self.dialect.parse(request.body),
             gate=self.gate,
-            headers=request.headers,
+            headers=request.headers if self.dialect.headers else {},
             provider=provider,
         )
         await exchange.begin()
