@@ -6,8 +6,8 @@ resolves the same URLs and calls the same views without either, so nothing on th
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -20,6 +20,7 @@ from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
 
 from config.kernel.errors import DomainError, TooLarge
+from relay.alarm import Alarm
 from relay.dialects.messages.errors import error_body as message_error
 from relay.errors import error_response
 
@@ -43,8 +44,7 @@ class EventStream(HttpResponseBase):
         self._on_close = on_close
 
     def close(self) -> None:
-        """Called when the answer is over, however it ended."""
-        super().close()
+        """Called when the answer is over, however it ended. No signal is sent: nothing of Django's listens here."""
         self._on_close()
 
 
@@ -91,11 +91,13 @@ class RelayHandler(BaseHandler):
     async def _respond(self, request: ASGIRequest, send: Send) -> None:
         response = await self._middleware_chain(request)
         try:
-            await send_response(response, patient(send))
+            with patient(send) as send_soon:
+                await send_response(response, send_soon)
         except SlowReader:
             logger.info("a caller read nothing for %s seconds", settings.RELAY_SLOW_READER_SECONDS)
         finally:
-            response.close()
+            if isinstance(response, EventStream):
+                response.close()
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         refused: DomainError | None = getattr(request, "too_large", None)
@@ -165,21 +167,26 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-def patient(send: Send) -> Send:
+@contextmanager
+def patient(send: Send) -> Iterator[Send]:
     """`send` with a limit to how long a caller may take nothing of what it is sent. Raises SlowReader.
 
     While it waits nothing is read from the upstream, so that a stream occupies no more than the buffers on its way.
     """
+    alarm, patience = Alarm(), settings.RELAY_SLOW_READER_SECONDS
 
     async def send_soon(message: Any) -> None:
         try:
-            async with asyncio.timeout(settings.RELAY_SLOW_READER_SECONDS):
+            with alarm.within(patience):
                 await send(message)
         except TimeoutError:
             hang_up(send)
             raise SlowReader from None
 
-    return send_soon
+    try:
+        yield send_soon
+    finally:
+        alarm.close()
 
 
 def hang_up(send: Send) -> None:

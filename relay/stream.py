@@ -10,6 +10,7 @@ from django.conf import settings
 
 from config.kernel.errors import UpstreamFailed, UpstreamTimedOut
 from relay import sse
+from relay.alarm import Alarm
 from relay.decoding import Inflated, Plain, Undecodable
 from relay.dialects.base import Dialect, StreamMeter
 from relay.upstream import Failure, decoder_of, from_error_body, read_answer
@@ -60,6 +61,7 @@ class Reader:
         self._meter = meter
         self._splitter = sse.EventSplitter()
         self._patience = Patience()
+        self._alarm = Alarm()
         self._decoder: Plain | Inflated | None = None
         self._broken_events = 0
 
@@ -113,11 +115,13 @@ class Reader:
             raise _failed("The upstream's answer could not be read.") from None
         except (aiohttp.ClientError, OSError):
             raise _failed("The upstream broke off its answer.") from None
+        finally:
+            self._alarm.close()
 
     async def _next_chunk(self) -> bytes | None:
         """What has arrived, nothing when it is time to look at the clock, None at the end."""
         try:
-            async with asyncio.timeout(self._patience.seconds):
+            with self._alarm.within(self._patience.seconds):
                 return await self._response.content.read(CHUNK_BYTES) or None
         except TimeoutError:
             return b""
@@ -160,11 +164,13 @@ class Patience:
     last_event: float = field(default_factory=time.monotonic)
     last_sent: float = field(default_factory=time.monotonic)
     limit: float = field(default_factory=lambda: settings.RELAY_FIRST_BYTE_TIMEOUT)
+    idle_limit: float = field(default_factory=lambda: settings.RELAY_IDLE_TIMEOUT)
+    total_limit: float = field(default_factory=lambda: settings.RELAY_TOTAL_TIMEOUT)
 
     def heard(self) -> None:
         """A data event came."""
         self.last_event = time.monotonic()
-        self.limit = settings.RELAY_IDLE_TIMEOUT
+        self.limit = self.idle_limit
 
     def excuse(self, seconds: float) -> None:
         """Something was sent, and the caller took so long to take it."""
@@ -182,7 +188,7 @@ class Patience:
 
     @property
     def _end(self) -> float:
-        return float(min(self.last_event + self.limit, self.began + settings.RELAY_TOTAL_TIMEOUT))
+        return min(self.last_event + self.limit, self.began + self.total_limit)
 
     def check(self) -> None:
         """Raises Failure when the patience is over."""

@@ -25,8 +25,11 @@ from tests.relay.test_leaving import wait_for
 
 pytestmark = [pytest.mark.money, pytest.mark.live]
 
-# What serves before there is a request, or beside it.
-NOT_IN_A_REQUEST = ("relay.runtime", "relay.watchdog", "relay.sandbox", "relay.drain", "relay.asgi", "relay.middleware")
+# What serves before there is a request, or beside it, or sends its answer.
+NOT_IN_A_REQUEST = (
+    *("relay.runtime", "relay.watchdog", "relay.sandbox", "relay.drain", "relay.asgi", "relay.middleware"),
+    "relay.alarm",
+)
 
 
 class Broken(Exception):
