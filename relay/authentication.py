@@ -2,9 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections import OrderedDict
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -20,17 +18,13 @@ from tokens.keys import is_well_formed, key_hash
 from tokens.selectors import TokenSnapshot, token_by_key
 
 T = TypeVar("T")
-CACHE_SECONDS = 1.0
-CACHE_SIZE = 20_000
 READ_SECONDS = 2.0
-
-_cache: OrderedDict[bytes, tuple[float, TokenSnapshot]] = OrderedDict()
 
 
 class KeyAuthentication(BaseAuthentication):
     """DRF authentication by API key; `identify` is awaited by the relay's own dispatch.
 
-    The snapshot may be a second old: the hold re-checks key and wallet in the database.
+    A change of the key is known within a second, and the hold re-checks key and wallet in the database.
     """
 
     def authenticate(self, request: Request) -> None:
@@ -63,18 +57,15 @@ def _key_of(request: HttpRequest) -> str:
 
 
 async def _token_of(runtime: Runtime, key: str) -> TokenSnapshot:
-    digest, now = key_hash(key, pepper=settings.KEY_PEPPER), monotonic()
-    cached = _cache.get(digest)
-    if cached is not None and now - cached[0] < CACHE_SECONDS:
-        return cached[1]
+    keys, digest = runtime.keys, key_hash(key, pepper=settings.KEY_PEPPER)
+    token = keys.get(digest)
+    if token is not None:
+        return token
+    generation = keys.generation
     token = await read_soon(runtime, token_by_key, key, refusal="Keys cannot be checked for a moment.")
     if token is None:
-        _cache.pop(digest, None)
         raise refusals.unknown()
-    _cache[digest] = (now, token)
-    _cache.move_to_end(digest)
-    if len(_cache) > CACHE_SIZE:
-        _cache.popitem(last=False)
+    keys.keep(digest, token, generation=generation)
     return token
 
 

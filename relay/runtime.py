@@ -23,6 +23,7 @@ from relay.catalog import load_routing_table
 from relay.channel_keys import disable_refused_key
 from relay.exchange import Exchange
 from relay.health import Health
+from relay.key_cache import KeyCache
 from relay.limits import Limiter
 from relay.reading_on import ReadingOn
 from relay.routing import Target
@@ -52,6 +53,7 @@ class Runtime:
         self.active: dict[UUID, Exchange] = {}
         self.prices = Snapshot(load_price_list, depends_on=("prices", "groups"))
         self.routing = Snapshot(load_routing_table, depends_on=("channels", "groups"))
+        self.keys = KeyCache()
         self._readers = ThreadPoolExecutor(max_workers=READER_THREADS, thread_name_prefix="reader")
         self._kept: set[asyncio.Task[Any]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -61,9 +63,9 @@ class Runtime:
     async def start(self) -> None:
         """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
         self._watchdog = Watchdog()
-        await self.read(self._refresh)
+        await self._refresh()
         self._loops = [
-            asyncio.create_task(self._repeat(REFRESH_SECONDS, lambda: self.read(self._refresh))),
+            asyncio.create_task(self._repeat(REFRESH_SECONDS, self._refresh)),
             asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self._beat)),
             asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self.limiter.prolong)),
         ]
@@ -121,10 +123,15 @@ class Runtime:
         except DatabaseError as error:  # the key rests in this process; the next refusal tries again
             logger.warning("channel %s: a refused key could not be disabled: %s", target.channel_name, error)
 
-    def _refresh(self) -> None:
+    async def _refresh(self) -> None:
+        self.keys.refresh(await self.read(self._load))
+
+    def _load(self) -> dict[str, int]:
+        """Read the snapshots again that have changed; returns the versions."""
         versions = current_versions()
         self.prices.refresh(versions)
         self.routing.refresh(versions)
+        return versions
 
     async def _beat(self) -> None:
         if not self.active:

@@ -7,8 +7,10 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from tokens.config_version import bump
-from tokens.models import Group, GroupAccess
+from tokens.models import Group, GroupAccess, Token
 from tokens.services import grant_default_group
+
+NOT_OF_A_KEY = frozenset({"last_login", "password", "name", "language", "time_zone"})  # of a user
 
 
 @receiver(post_save, sender=User)
@@ -23,3 +25,11 @@ def open_default_group(instance: User, created: bool, raw: bool, **_signal: Any)
 def count_change_of_groups(**_signal: Any) -> None:
     """Serving processes reload ratios and access when this number moves."""
     bump("groups")
+
+
+@receiver([post_save, post_delete], sender=Token)
+@receiver([post_save, post_delete], sender=User)
+def count_change_of_tokens(created: bool = False, update_fields: frozenset[str] | None = None, **_signal: Any) -> None:
+    """They forget the tokens they know when this number moves: one was changed in the admin, or its owner suspended."""
+    if not created and (update_fields is None or update_fields - NOT_OF_A_KEY):
+        bump("tokens")

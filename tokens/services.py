@@ -1,4 +1,7 @@
-"""Writes tokens and group access. Every race is decided by the WHERE of one UPDATE."""
+"""Writes tokens and group access. Every race is decided by the WHERE of one UPDATE.
+
+Serving processes keep the tokens that call them until the version of the tokens moves, so every change counts it.
+"""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -16,6 +19,7 @@ from accounts.models import User
 from config.kernel.errors import Conflict, NotFound
 from config.kernel.money import format_usd
 from config.kernel.sealing import SealBroken, seal, unseal
+from tokens.config_version import bump
 from tokens.keys import head_and_tail, key_hash, make_key
 from tokens.models import Group, GroupAccess, Token, TokenQuerySet
 from tokens.selectors import default_group_of, groups_open_to
@@ -133,8 +137,10 @@ def edit_token(*, token: Token, **changes: Unpack[TokenChanges]) -> Token:
     if isinstance(group, Group):
         _check_group(token.user_id, group)
         columns["group"] = group
-    if columns and not _room_for(token, columns).update(**columns):
-        _explain_edit(token)
+    if columns:
+        if not _room_for(token, columns).update(**columns):
+            _explain_edit(token)
+        bump("tokens")
     token.refresh_from_db()
     return token
 
@@ -164,12 +170,15 @@ def set_enabled(*, token: Token, enabled: bool) -> None:
     """Switch a token on or off; calls notice at their next hold. Raises NotFound when it was deleted meanwhile."""
     if not Token.objects.filter(pk=token.pk, deleted_at=None).update(is_enabled=enabled):
         raise _gone()
+    bump("tokens")
     token.is_enabled = enabled
 
 
 def switch_tokens(*, user: User, public_ids: Collection[str], enabled: bool) -> int:
     """Switch those of the user's tokens on or off; says how many there were."""
-    return Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=enabled)
+    switched = Token.objects.owned_by(user).filter(public_id__in=public_ids).update(is_enabled=enabled)
+    bump("tokens")
+    return switched
 
 
 def raise_quota(*, token_id: int, amount: int) -> bool:
@@ -195,7 +204,9 @@ def delete_tokens(*, user: User, public_ids: Collection[str]) -> int:
 
 
 def _erase(tokens: TokenQuerySet) -> int:
-    return tokens.update(deleted_at=timezone.now(), is_enabled=False, key_sealed=None)
+    erased = tokens.update(deleted_at=timezone.now(), is_enabled=False, key_sealed=None)
+    bump("tokens")
+    return erased
 
 
 class KeyNotReadable(Conflict):

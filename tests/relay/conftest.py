@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from billing.models import UsageRecord, Wallet
-from relay import authentication
 from relay.sandbox.app import app as sandbox_app
 from tests.factories import make_channel, make_group, make_price, make_user
 from tests.live import serving
@@ -68,7 +67,6 @@ def relay(transactional_db):
     """A relay on an empty database; rows made before the first call are seen, later ones within a second."""
     from config.asgi import application
 
-    authentication._cache.clear()
     with serving(application) as url:
         yield f"{url}/v1"
 

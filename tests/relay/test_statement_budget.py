@@ -17,7 +17,7 @@ from billing.pipeline import Pipeline
 from billing.pricing import Usage
 from billing.writer import LedgerWriter
 from config.kernel.money import NanoUSD
-from relay import authentication
+from relay.runtime import current
 from tests.factories import make_hold, make_token, make_user
 from tests.relay.conftest import chat
 
@@ -83,9 +83,8 @@ def test_a_request_with_a_known_key_is_two_transactions_of_two_round_trips(told,
     assert told.trips["ledger"] == 4
 
 
-def test_a_key_is_read_once_in_one_statement(told, caller, monkeypatch):
-    monkeypatch.setattr(authentication, "CACHE_SECONDS", 3600.0)
-    authentication._cache.clear()
+def test_a_key_is_read_once_in_one_statement(told, caller):
+    current().keys._tokens.clear()
     told.clear()
     for _ in range(3):
         assert caller.post(chat(max_tokens=5)).status_code == 200
