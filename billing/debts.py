@@ -6,6 +6,7 @@ compare-and-set makes it happen once.
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from billing.ledger import post_entry
 from billing.models import LedgerEntry, Wallet
@@ -47,7 +48,7 @@ def collect_debt(*, user_id: int) -> NanoUSD:
     due = NanoUSD(min(wallet.available, wallet.debt))
     if due:
         Wallet.objects.filter(pk=wallet.pk).update(debt=F("debt") - due)
-        _post(wallet, -due, f"debt:{uuid7()}", "", "Debt of an earlier refund")
+        _post(wallet, -due, f"debt:{uuid7()}", "", gettext_noop("Debt of an earlier refund"))
     return due
 
 

@@ -1,7 +1,7 @@
 """The only writer of ledger entries: every way credit appears or vanishes other than usage."""
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Case, F, Q, Value, When
 
 from billing.models import LedgerEntry, Wallet
 from config.kernel.errors import InsufficientCredit, InvalidInput, NotFound
@@ -50,8 +50,19 @@ def post_entry(
 
 def _move(user_id: int, amount: int) -> Wallet:
     covered = Wallet.objects.filter(user_id=user_id, balance__gte=F("held") - amount)
-    if not covered.update(balance=F("balance") + amount):
+    if not covered.update(balance=F("balance") + amount, is_notified=_is_notified_after(amount)):
         if not Wallet.objects.filter(user_id=user_id).exists():
             raise NotFound("This user has no wallet.")
         raise InsufficientCredit("The available balance does not cover this movement.")
     return Wallet.objects.get(user_id=user_id)
+
+
+def _is_notified_after(amount: int) -> F | Case:
+    """Credit that lifts the balance above its owner's mark lets the next notice out; see `billing.low_balance`.
+
+    Holds that end do not: a balance near the mark would go below and above it with every request.
+    """
+    if amount < 0:
+        return F("is_notified")
+    is_above = Q(notify_below__lte=F("balance") + amount - F("held"))
+    return Case(When(is_above, then=Value(False)), default=F("is_notified"))

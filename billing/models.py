@@ -214,14 +214,20 @@ class Wallet(models.Model):
     debt = models.BigIntegerField(
         _("debt"), default=0, db_default=0, editable=False, help_text=_("Credit refunded after it was spent.")
     )
+    notify_below = models.BigIntegerField(
+        _("notice below"), null=True, editable=False, help_text=_("Empty: no notice when the balance is low.")
+    )
+    is_notified = models.BooleanField(default=False, db_default=False, editable=False)  # until it is above again
 
     class Meta:
         verbose_name = _("wallet")
         verbose_name_plural = _("wallets")
+        indexes = [models.Index(fields=["user"], condition=Q(notify_below__isnull=False), name="wallet_with_notice")]
         constraints = [
             models.CheckConstraint(condition=Q(held__gte=0), name="wallet_held_not_negative"),
             models.CheckConstraint(condition=Q(balance__gte=F("held")), name="wallet_balance_covers_held"),
             models.CheckConstraint(condition=Q(debt__gte=0), name="wallet_debt_not_negative"),
+            models.CheckConstraint(condition=Q(notify_below__gte=1), name="wallet_notice_above_zero"),
         ]
 
     def __str__(self) -> str:
@@ -263,7 +269,10 @@ class LedgerEntry(models.Model):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["wallet", "-id"], name="ledger_by_wallet")]
+        indexes = [
+            models.Index(fields=["wallet", "-id"], name="ledger_by_wallet"),
+            models.Index(fields=["wallet", "kind", "-id"], name="ledger_by_kind"),
+        ]
         constraints = [models.CheckConstraint(condition=~Q(amount=0), name="ledger_amount_not_zero")]
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Case, DateField, F, Q, QuerySet, Sum, When
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
 
 from billing import rollup_proof
 from billing.caps import first_of_month
@@ -90,7 +91,7 @@ def repair_books() -> None:
             amount=wallet.balance - expected,
             balance_after=wallet.balance,
             idempotency_key=f"repair:{uuid7()}",
-            reason="Explains a balance that the books did not",
+            reason=gettext_noop("Explains a balance that the books did not"),
         )
     with transaction.atomic():
         _recount_counters()

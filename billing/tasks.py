@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from billing import lots, proof, rollups
+from billing import lots, low_balance, proof, rollups
 
 logger = logging.getLogger("tollbooth.ledger")
 
@@ -27,3 +27,9 @@ def check_books() -> None:
     """Prove the books and report what disagrees."""
     for violation in proof.check_books():
         logger.error("the books disagree: %s", violation)
+
+
+@shared_task(name="billing.tell_low_balances")
+def tell_low_balances() -> None:
+    """Mail those whose balance fell below what they had set."""
+    low_balance.send_notices()

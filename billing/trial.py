@@ -1,6 +1,7 @@
 """Credit to try the product with."""
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from billing import ledger
 from billing.models import LedgerEntry
@@ -17,5 +18,5 @@ def grant_credit(*, user_id: int) -> bool:
         amount=amount,
         kind=LedgerEntry.Kind.GRANT,
         idempotency_key=f"trial:{user_id}",
-        reason="Trial credit",
+        reason=gettext_noop("Trial credit"),
     )

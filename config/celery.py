@@ -74,6 +74,11 @@ app.conf.update(
             "options": {"queue": "money", "expires": 9},
         },
         "roll up finished hours": {"task": "billing.roll_up_usage", "schedule": 60.0, "options": {"expires": 59}},
+        "tell of low balances": {
+            "task": "billing.tell_low_balances",
+            "schedule": 60.0,
+            "options": {"queue": "mail", "expires": 59},
+        },
         "try refused keys of channels again": {
             "task": "relay.recover_keys",
             "schedule": 30.0,

@@ -1,8 +1,8 @@
-"""Buying: pay pages, the key of a purchase."""
+"""Buying: pay pages, the key of a purchase, the wallet and the orders of an account."""
 
 from django.urls import path
 
-from orders import views
+from orders import order_views, views, wallet_views
 
 urlpatterns = [
     path("pricing/pay", views.open_pay_page, {"kind": "BUY"}, name="purchase-pay"),
@@ -11,4 +11,13 @@ urlpatterns = [
     path("topup/pay/<str:token>", views.pay_page, {"kind": "TOP"}, name="top-up-pay-order"),
     path("pay/return/<str:number>", views.pay_return, name="pay-return"),
     path("keys/reveal/<str:link>", views.reveal, name="key-reveal"),
+    path("wallet", wallet_views.wallet, name="wallet"),
+    path("wallet/top-up", wallet_views.top_up, name="wallet-top-up"),
+    path("wallet/redeem", wallet_views.redeem, name="wallet-redeem"),
+    path("wallet/notice", wallet_views.notice, name="wallet-notice"),
+    path("wallet/statement.csv", wallet_views.export, name="statement-csv"),
+    path("orders", order_views.orders, name="orders"),
+    path("orders/<str:number>", order_views.order, name="order"),
+    path("orders/<str:number>/receipt", order_views.receipt, name="order-receipt"),
+    path("orders/<str:number>/cancel", order_views.cancel, name="order-cancel"),
 ]

@@ -29,6 +29,12 @@ def fiat_price(package: Package) -> str:
 
 
 @register.filter
+def fiat(minor: int, currency: str) -> str:
+    """Minor units of a currency: `{{ order.amount_minor|fiat:order.currency }}`."""
+    return format_fiat(minor, currency)
+
+
+@register.filter
 def as_credit(quota: int) -> int:
     """Quota units as nano-dollars, for the `usd` filters."""
     return quota_to_nano(quota, quota_per_usd=settings.QUOTA_PER_USD)
