@@ -74,7 +74,7 @@ def _listed(user: User, status: str) -> QuerySet[Order]:
 
 
 def _place_of(user: User, number: str) -> int | None:
-    if not number:
+    if not number.isalnum():  # no number at all; a NUL would be an error of the database
         return None
     return Order.objects.filter(user=user, number=number).values_list("pk", flat=True).first()
 

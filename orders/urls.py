@@ -17,7 +17,7 @@ urlpatterns = [
     path("wallet/notice", wallet_views.notice, name="wallet-notice"),
     path("wallet/statement.csv", wallet_views.export, name="statement-csv"),
     path("orders", order_views.orders, name="orders"),
-    path("orders/<str:number>", order_views.order, name="order"),
-    path("orders/<str:number>/receipt", order_views.receipt, name="order-receipt"),
-    path("orders/<str:number>/cancel", order_views.cancel, name="order-cancel"),
+    path("orders/<slug:number>", order_views.order, name="order"),
+    path("orders/<slug:number>/receipt", order_views.receipt, name="order-receipt"),
+    path("orders/<slug:number>/cancel", order_views.cancel, name="order-cancel"),
 ]
