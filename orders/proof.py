@@ -21,7 +21,7 @@ from orders.models import (
     Refund,
     WebhookEvent,
 )
-from orders.states import GRANTED, may_move
+from orders.states import GRANTED, HONOURED, may_move
 
 STALE = timedelta(days=4)  # a gateway's report should have found its end by then
 _S = Order.Status
@@ -61,6 +61,18 @@ def refunds() -> Iterator[Violation]:
     succeeded = Sum("refunds__amount_minor", filter=Q(refunds__state=Refund.State.SUCCEEDED), default=0)
     for payment in Payment.objects.annotate(given=succeeded).exclude(given=F("refunded_minor")).iterator():
         yield _count("refunded", f"payment {payment.txn_id}", payment.given, payment.refunded_minor)
+
+
+def refunded_orders() -> Iterator[Violation]:
+    """How much of an order's payment was given back is what its status says."""
+    accepted = Payment.objects.filter(state=Payment.State.ACCEPTED).exclude(order__status=_S.REFUND_PENDING)
+    for payment in accepted.select_related("order").iterator():
+        expected = HONOURED
+        if payment.refunded_minor:
+            whole = payment.refunded_minor == payment.amount_minor
+            expected = frozenset({_S.REFUNDED if whole else _S.PARTIALLY_REFUNDED})
+        if payment.order.status not in expected:
+            yield _count(f"status {payment.order.status}", f"order {payment.order.number}, by its refunds", 0, 1)
 
 
 def debts() -> Iterator[Violation]:
@@ -135,6 +147,7 @@ CHECKS: tuple[Callable[[], Iterable[Violation]], ...] = (
     credits,
     payments,
     refunds,
+    refunded_orders,
     debts,
     coupons,
     codes,

@@ -30,11 +30,21 @@ def refunded_by_gateway(
         return total >= payment.refunded_minor + unfinished.amount_minor and finish(unfinished)
     missing = min(total, payment.amount_minor) - payment.refunded_minor
     if missing <= 0:
+        _learn_number(payment, amount, refund_ref)
         return False
     refund = open_refund(payment, missing, key=f"gateway:{payment.pk}:{total}", reason=_("Refunded at the gateway"))
     if refund_ref:
         Refund.objects.filter(pk=refund.pk).update(refund_ref=refund_ref[:200])
     return finish(refund)
+
+
+def _learn_number(payment: Payment, amount: Money | None, refund_ref: str) -> None:
+    """A refund that was booked from a sum alone learns the gateway's number, by which it may be undone one day."""
+    if not refund_ref or amount is None or payment.refunds.filter(refund_ref=refund_ref).exists():
+        return
+    nameless = payment.refunds.filter(refund_ref="", amount_minor=amount.minor).order_by("pk").first()
+    if nameless is not None:
+        Refund.objects.filter(pk=nameless.pk).update(refund_ref=refund_ref[:200])
 
 
 def _total_refunded(payment: Payment, amount: Money | None, state: PaymentState | None) -> int:

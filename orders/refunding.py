@@ -295,9 +295,11 @@ def _put_back(order: Order, refund: Refund, why: str) -> None:
     payment = Payment.objects.get(pk=refund.payment_id)
     if payment.state == Payment.State.ACCEPTED:
         _show_refunded(order, payment)
-    start = [status for status in (_S.REFUND_PENDING, _S.REFUNDED) if status == order.status]
-    to = _standing(order, payment)
-    if not start or not move(order, start=start, to=to, what="refund failed", note=why):
+    ended = (_S.REFUND_PENDING, _S.REFUNDED, _S.PARTIALLY_REFUNDED)
+    start = [status for status in ended if status == order.status]
+    if Refund.objects.filter(order=order, state__in=UNFINISHED).exclude(pk=refund.pk).exists():
+        start = []  # another one is under way, and the order waits for that
+    if not start or not move(order, start=start, to=_standing(order, payment), what="refund failed", note=why):
         record(order, "refund failed", note=why)
 
 

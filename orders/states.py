@@ -18,7 +18,9 @@ MOVES: Final[Mapping[Order.Status, frozenset[Order.Status]]] = {
     _S.REFUND_PENDING: frozenset(
         {_S.REFUNDED, _S.PARTIALLY_REFUNDED, _S.PAID, _S.DELIVERED, _S.CREDITED, _S.REVIEW}  # the latter: it failed
     ),
-    _S.PARTIALLY_REFUNDED: frozenset({_S.REFUND_PENDING, _S.REFUNDED, _S.PARTIALLY_REFUNDED}),
+    _S.PARTIALLY_REFUNDED: frozenset(
+        {_S.REFUND_PENDING, _S.REFUNDED, _S.PARTIALLY_REFUNDED, _S.PAID, _S.DELIVERED, _S.CREDITED}
+    ),
     _S.REFUNDED: frozenset({_S.PARTIALLY_REFUNDED, _S.PAID, _S.DELIVERED, _S.CREDITED, _S.REVIEW}),  # failed late
 }
 PAYABLE: Final = frozenset({_S.PENDING})

@@ -247,6 +247,25 @@ def test_a_first_purchase_is_refunded_with_its_key_usable_for_the_rest(shop, gat
     assert balance_of(order) == CREDIT * 3 // 4
 
 
+def test_a_refund_booked_from_a_sum_can_be_undone_by_its_number(shop, gateway, order):
+    attempt = order.attempts.get()
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, refunded_minor=4_000)
+    report(shop, attempt, kind="refunded", minor=None, dedupe="the sum")
+    report(shop, attempt, kind="refunded", minor=4_000, refund_ref="re_9", dedupe="the refund")
+    report(shop, attempt, kind="refund_failed", minor=4_000, refund_ref="re_9")
+    assert (now(order).status, balance_of(order)) == (_S.CREDITED, CREDIT)
+
+
+def test_one_fails_late_while_another_is_under_way(shop, gateway, order, refund):
+    submit(refund(4_000))
+    second = refund(1_000, key="form 2")
+    report(shop, order.attempts.get(), kind="refund_failed", minor=4_000, refund_ref="re_1")
+    assert now(order).status == _S.REFUND_PENDING
+    submit(second)
+    assert (now(order).status, now(order).refunded_minor) == (_S.PARTIALLY_REFUNDED, 1_000)
+    assert balance_of(order) == CREDIT * 9 // 10
+
+
 # ── Disputes ─────────────────────────────────────────────────────────────────
 
 
