@@ -9,10 +9,9 @@ from statistics import median_low
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.db.models import Sum
 
 from accounts.models import User
-from billing.models import UsageRecord, Wallet
+from billing.models import UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span, days_earlier, days_of, hours_of, last_days, last_hours
 from billing.totals import BY_HOUR, BY_MODEL, BY_TOKEN, Scope, Totals, by_day, charges, totals, totals_by
@@ -81,19 +80,6 @@ class Funds:
     @property
     def is_low(self) -> bool:
         return not self.is_empty and self.runway_days is not None and self.runway_days < LOW_RUNWAY_DAYS
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """Nano-dollars spent and left: of a key's own quota, or of the account where the key has none."""
-
-    spent: NanoUSD
-    left: NanoUSD
-    is_of_key: bool
-
-    @property
-    def total(self) -> NanoUSD:
-        return NanoUSD(self.spent + self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +187,6 @@ def funds_of(user: User, spend: Spend) -> Funds:
     if spend.week.now:
         days = int(max(wallet.available, 0) * int(spend.week_minutes) // (spend.week.now * MINUTES_PER_DAY))
     return Funds(NanoUSD(wallet.balance), NanoUSD(wallet.held), days)
-
-
-def credit_of(user_id: int, token_id: int) -> Credit:
-    """What a key has spent and may still spend. An account has spent what was credited to it and is not there."""
-    quota, used = Token.objects.values_list("quota", "used").get(pk=token_id)
-    if quota is not None:
-        return Credit(NanoUSD(used), NanoUSD(quota - used), is_of_key=True)
-    wallets = Wallet.objects.filter(user=user_id).annotate(credited=Sum("entries__amount"))
-    balance, credited = wallets.values_list("balance", "credited").first() or (0, 0)
-    return Credit(NanoUSD((credited or 0) - balance), NanoUSD(balance), is_of_key=False)
 
 
 def usage_of(user: User, *, period: Period, now: datetime, zone: tzinfo, mark: datetime | None) -> PeriodUsage:

@@ -12,6 +12,7 @@ from billing.models import UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span
 from billing.totals import Scope, Totals, totals
+from tokens.models import Token
 
 PAGE_SIZE = 50
 EXPORT_CHUNK = 1_000
@@ -73,6 +74,15 @@ class LogHeader:
         return self.totals.tokens / self.minutes if self.minutes else None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyLog:
+    """Finished requests of one key, newest first; how many there are in all; whether older ones follow."""
+
+    records: tuple[UsageRecord, ...]
+    total: int
+    is_truncated: bool
+
+
 def log_header(user: User, where: LogFilter) -> LogHeader:
     """Cost, requests and tokens of everything the filter finds, not of one page."""
     sums = totals(where.scope(user), where.reach, mark=rolled_until())
@@ -95,6 +105,15 @@ def log_page(
         return LogPage((), newer_than=None, older_than=None)
     newer, older = (records[0].pk if has_newer else None), (records[-1].pk if has_older else None)
     return LogPage(tuple(records), newer_than=newer, older_than=older)
+
+
+def key_log(token: Token, *, limit: int, older_than: UUID | None = None) -> KeyLog:
+    """At most `limit` records beside a cursor, or the newest ones."""
+    rows = UsageRecord.objects.filter(token=token).exclude(status=UsageRecord.Status.OPEN)
+    rows = rows.filter(id__lt=older_than) if older_than else rows
+    found = tuple(rows.defer("attempts", "prices").order_by("-id")[: limit + 1])
+    sums = totals(Scope(token.user_id, token_id=token.pk), ALWAYS, mark=rolled_until())
+    return KeyLog(found[:limit], total=sums.requests - sums.running, is_truncated=len(found) > limit)
 
 
 def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:

@@ -1,15 +1,19 @@
 """The site API's envelope: `{"ok": true, …}` or `{"ok": false, "error": {code, message, details?}}`."""
 
 import logging
-from typing import Any
+from collections.abc import Mapping
+from io import BytesIO
+from typing import IO, Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
-from rest_framework import authentication, exceptions
+from django.utils.translation import gettext as _
+from rest_framework import authentication, exceptions, parsers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.kernel.errors import DomainError
+from config.kernel.errors import DomainError, TooLarge
 
 logger = logging.getLogger("tollbooth.api")
 
@@ -21,6 +25,26 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Session"
+
+
+class BodyParser(parsers.JSONParser):
+    """JSON up to `API_MAX_BODY_BYTES`. Raises TooLarge, and ParseError also for what is nested too deeply."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        longest = settings.API_MAX_BODY_BYTES
+        body = stream.read(longest + 1)
+        if len(body) > longest:
+            raise _too_large()
+        try:
+            return super().parse(BytesIO(body), media_type, parser_context)
+        except RecursionError:
+            raise exceptions.ParseError(_("The request is nested too deeply.")) from None
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(_("The request is too long: %(bytes)d bytes at most.") % {"bytes": settings.API_MAX_BODY_BYTES})
 
 
 def ok(status: int = 200, **fields: Any) -> Response:
@@ -38,6 +62,8 @@ def failure(status: int, code: str, message: str, *, details: Any = None, header
 
 def render_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler for `/api/*`: every error in the envelope, unexpected ones without text."""
+    if isinstance(error, RequestDataTooBig):  # Django's own limit, where a length far above ours was announced
+        error = _too_large()
     match error:
         case DomainError():
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None

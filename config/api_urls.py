@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from config import api_docs
 from config.kernel.errors import NotFound
 
 
@@ -12,6 +13,7 @@ class UnknownPath(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    schema = None
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         raise NotFound("There is no such address in the site API.")
@@ -20,5 +22,7 @@ class UnknownPath(APIView):
 urlpatterns = [
     path("", include("tokens.api_urls")),  # the keys of the signed-in user
     path("", include("orders.api_urls")),  # buying, and where gateways report to
+    path("schema", api_docs.schema, name="api-schema"),
+    path("docs", api_docs.docs, name="api-docs"),
     re_path(r"", UnknownPath.as_view()),
 ]

@@ -1,5 +1,6 @@
 """Every setting of the product, from the environment or `.env`; with neither, a demo on SQLite without Redis."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -137,7 +138,10 @@ CACHES = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
         if REDIS_URL
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+        else {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},  # of the usual 300, a few callers would push out what limits them
+        }
     )
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -197,7 +201,11 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # before the first collectstatic, WhiteNoise warns about its absence
-STATICFILES_DIRS = [BASE_DIR / "static"]
+_sidecar = find_spec("drf_spectacular_sidecar")
+assert _sidecar is not None
+assert _sidecar.origin is not None
+_SWAGGER_UI = Path(_sidecar.origin).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
+STATICFILES_DIRS = [BASE_DIR / "static", ("swagger-ui", _SWAGGER_UI)]  # as an app it would bring 5 MB of Redoc along
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -226,10 +234,31 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.api.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.BodyParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.rate_limits.AddressThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.api.render_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
+}
+API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=64 * 1024)
+API_RATE_LIMITS = {  # requests in a minute
+    "address": env.int("API_LIMIT_ADDRESS", default=300),  # of one client address, whatever it asks
+    "guess": env.int("API_LIMIT_GUESS", default=60),  # of one client address, with a key or an order's number
+    "place": env.int("API_LIMIT_PLACE", default=20),  # orders made from one client address
+    "order": env.int("API_LIMIT_ORDER", default=30),  # about one order
+    "key": env.int("API_LIMIT_KEY", default=60),  # with one key
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} site API",
+    "DESCRIPTION": "Buying, topping up and looking into keys. Every answer carries an `X-Request-Id`.",
+    "VERSION": "1",
+    "SERVERS": [{"url": SITE_URL}],
+    "SCHEMA_PATH_PREFIX": "/",
+    "SCHEMA_PATH_PREFIX_INSERT": "/api",  # the document is made of config.api_urls
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": [],  # would give the two enumerations called "status" names nobody reads
 }
 EGRESS_ALLOW = env.list("EGRESS_ALLOW", default=[])  # besides the public internet: networks, hosts, hosts:ports
 EGRESS_CA_FILE = env.str("EGRESS_CA_FILE", default="")  # PEM of a certificate authority of yours, besides the machine's

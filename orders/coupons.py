@@ -55,11 +55,16 @@ def reserve(coupon: Coupon, *, order: Order) -> None:
     free = Coupon.objects.filter(Q(max_uses=None) | Q(uses__lt=F("max_uses")), pk=coupon.pk, is_active=True)
     if not free.update(uses=F("uses") + 1):
         _refuse(_("This coupon is not available any more."))
-    customer = order.contact_email.lower()
+    customer = _customer_of(order)
     before = CouponUse.objects.filter(coupon=coupon, customer=customer, state__in=_COUNTED).count()
     if coupon.per_customer is not None and before >= coupon.per_customer:
         _refuse(_("You have used this coupon already."))
     CouponUse.objects.create(order=order, coupon=coupon, customer=customer)
+
+
+def _customer_of(order: Order) -> str:
+    """The account where there is one: who tops up a key may give another address with every order."""
+    return (order.user.email if order.user is not None else order.contact_email).lower()
 
 
 def mark_used(order: Order) -> None:

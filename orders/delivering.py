@@ -120,6 +120,14 @@ def is_showable(order: Order) -> bool:
     return _showable(order).exists()
 
 
+def masked_key(order: Order, delivery: Delivery) -> str:
+    """The delivered key as it may be told by number and e-mail, for an hour after it was sent; else nothing."""
+    if delivery.token is None or delivery.state != _State.SENT or order.is_disputed:
+        return ""
+    assert delivery.sent_at is not None
+    return delivery.token.masked_tail if delivery.sent_at > database_now() - SHOWN_WITHIN else ""
+
+
 def reveal_on_page(order: Order) -> str | None:
     """The key, once, on the page where the buyer waited for the payment. The link in the mail works all the same."""
     delivery = _showable(order).select_related("order").first()

@@ -1,7 +1,6 @@
 """Who calls the relay: a key in one of the three headers that clients use."""
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from config.client_address import client_address
 from config.kernel.errors import NotAuthenticated, PermissionRefused, Unavailable
 from relay.runtime import Runtime, current
 from tokens import refusals
@@ -84,15 +84,3 @@ def _check_address(token: TokenSnapshot, request: HttpRequest) -> None:
     address = client_address(request)
     if address is None or not any(address in network for network in token.networks):
         raise PermissionRefused("This key may not be used from your address.", code="ip_not_allowed")
-
-
-def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The caller's address: the peer's, or what the last trusted proxy wrote. Nothing a client sends is believed."""
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
-    trusted = settings.TRUSTED_PROXY_COUNT
-    text = hops[-trusted] if 0 < trusted <= len(hops) else request.META.get("REMOTE_ADDR", "")
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from billing.selectors import Credit, credit_of
+from billing.credit import Credit, credit_of
 from config.kernel.money import decimal_usd, nano_to_quota
 from relay.authentication import read_soon
 from relay.dialects.base import JSON
@@ -24,9 +24,7 @@ class BalanceView(RelayView, ABC):
     """Reads the money, fresh, and says it in one shape."""
 
     async def get(self, request: HttpRequest, caller: TokenSnapshot) -> HttpResponse:
-        credit = await read_soon(
-            current(), credit_of, caller.user_id, caller.id, refusal="The balance cannot be read for a moment."
-        )
+        credit = await read_soon(current(), credit_of, caller.id, refusal="The balance cannot be read for a moment.")
         return HttpResponse(orjson.dumps(self.body(caller, credit)), content_type=JSON)
 
     @abstractmethod

@@ -17,6 +17,7 @@ from config.api import ok
 from config.api_fields import Text, TextList, WholeNumber
 from config.kernel.errors import InvalidInput
 from config.kernel.money import MAX_NANO, quota_to_nano
+from config.openapi import documented
 from tokens import services
 from tokens.models import Token
 from tokens.selectors import open_group, tokens_of
@@ -60,6 +61,23 @@ class TokenInput(serializers.Serializer[Any]):
     monthlyCap = Quota(source="monthly_cap", required=False, allow_null=True)
 
 
+class SwitchedToken(serializers.Serializer[Any]):
+    """A token and what it can do now."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=tuple(_STATUS.values()))
+
+
+class TokenShape(SwitchedToken):
+    """A token as its owner sees it in a list."""
+
+    displayName = serializers.CharField()
+    maskedKey = serializers.CharField()
+
+
+_TAG = "Keys of the signed-in user"
+_REFUSED = [(401, "UNAUTHORIZED"), (403, "FORBIDDEN")]
+_NOT_FOUND = (404, "not_found")
 _NAME_ON_THE_WIRE = {field.source or name: name for name, field in TokenInput().fields.items()}
 
 
@@ -89,9 +107,25 @@ class TokenView(APIView):
 class TokenCollection(TokenView):
     """List and create."""
 
+    @documented(
+        name="tokens_list",
+        tag=_TAG,
+        summary="List keys",
+        answer={"items": TokenShape(many=True)},
+        failures=_REFUSED[:1],
+    )
     def get(self, request: Request) -> Response:
         return ok(items=[_described(token) for token in tokens_of(self.owner)])
 
+    @documented(
+        name="tokens_create",
+        tag=_TAG,
+        summary="Create a key",
+        request=TokenInput,
+        status=201,
+        answer={"token": TokenShape(), "plainKey": serializers.CharField()},
+        failures=_REFUSED,
+    )
     def post(self, request: Request) -> Response:
         with _names_of_the_wire():
             issued = services.issue_token(user=self.owner, **self.terms(partial=False))
@@ -103,12 +137,21 @@ class TokenCollection(TokenView):
 class TokenDetail(TokenView):
     """Edit and delete."""
 
+    @documented(
+        name="tokens_edit",
+        tag=_TAG,
+        summary="Change a key",
+        request=TokenInput,
+        answer={"token": TokenShape()},
+        failures=[*_REFUSED, _NOT_FOUND],
+    )
     def patch(self, request: Request, public_id: str) -> Response:
         token = self.token(public_id)
         with _names_of_the_wire():
             edited = services.edit_token(token=token, **self.terms(partial=True))
         return ok(token=_described(edited))
 
+    @documented(name="tokens_delete", tag=_TAG, summary="Delete a key", answer={}, failures=[*_REFUSED, _NOT_FOUND])
     def delete(self, request: Request, public_id: str) -> Response:
         services.delete_token(token=self.token(public_id))
         return ok()
@@ -117,19 +160,45 @@ class TokenDetail(TokenView):
 class TokenSwitch(TokenView):
     """Disable or enable."""
 
-    enabled = False
-
-    def patch(self, request: Request, public_id: str) -> Response:
+    def switch(self, public_id: str, *, enabled: bool) -> Response:
         token = self.token(public_id)
-        services.set_enabled(token=token, enabled=self.enabled)
+        services.set_enabled(token=token, enabled=enabled)
         return ok(token={"id": token.public_id, "status": _STATUS[token.status]})
+
+
+class TokenDisable(TokenSwitch):
+    """Disable."""
+
+    @documented(
+        name="tokens_disable",
+        tag=_TAG,
+        summary="Disable a key",
+        answer={"token": SwitchedToken()},
+        failures=[*_REFUSED, _NOT_FOUND],
+    )
+    def patch(self, request: Request, public_id: str) -> Response:
+        return self.switch(public_id, enabled=False)
+
+
+class TokenEnable(TokenSwitch):
+    """Enable."""
+
+    @documented(
+        name="tokens_enable",
+        tag=_TAG,
+        summary="Enable a key",
+        answer={"token": SwitchedToken()},
+        failures=[*_REFUSED, _NOT_FOUND],
+    )
+    def patch(self, request: Request, public_id: str) -> Response:
+        return self.switch(public_id, enabled=True)
 
 
 def _described(token: Token) -> dict[str, str]:
     return {
         "id": token.public_id,
         "displayName": token.name,
-        "maskedKey": f"sk-****{token.key_tail}",
+        "maskedKey": token.masked_tail,
         "status": _STATUS[token.status],
     }
 

@@ -7,6 +7,6 @@ from tokens import api
 urlpatterns = [
     path("tokens", api.TokenCollection.as_view(), name="api-tokens"),
     path("tokens/<token_id:public_id>", api.TokenDetail.as_view(), name="api-token"),
-    path("tokens/<token_id:public_id>/disable", api.TokenSwitch.as_view(enabled=False), name="api-token-disable"),
-    path("tokens/<token_id:public_id>/enable", api.TokenSwitch.as_view(enabled=True), name="api-token-enable"),
+    path("tokens/<token_id:public_id>/disable", api.TokenDisable.as_view(), name="api-token-disable"),
+    path("tokens/<token_id:public_id>/enable", api.TokenEnable.as_view(), name="api-token-enable"),
 ]

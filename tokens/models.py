@@ -158,6 +158,11 @@ class Token(models.Model):
         return f"{self.key_head}*****{self.key_tail}"
 
     @property
+    def masked_tail(self) -> str:
+        """`sk-****KJLe`, as the site API tells it."""
+        return f"sk-****{self.key_tail}"
+
+    @property
     def status(self) -> "Token.Status":
         """What the key can do right now; disabled wins over expired, expired over exhausted."""
         if not self.is_enabled:
