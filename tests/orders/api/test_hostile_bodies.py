@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is in the envelope and never a 5xx."""
 
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +12,7 @@ from tests.orders.api.refusals import refused
 pytestmark = pytest.mark.django_db
 
 EMAIL, LOOK_UP = "buyer@example.com", {"orderNo": "BUY2026010100002222", "contactEmail": "buyer@example.com"}
-PROPER = {
+PROPER: dict[str, dict[str, Any]] = {
     "/api/purchase/orders": {"email": EMAIL, "planCode": "starter", "couponCode": "", "sourcePage": "pricing"},
     "/api/purchase/pay": LOOK_UP | {"provider": "scripted"},
     "/api/purchase/query": LOOK_UP,
