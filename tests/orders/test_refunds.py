@@ -20,7 +20,7 @@ from orders.refunding import RefundRefused, request_refund, submit
 from tests.factories import give, make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, pay, report
 
-pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.money, pytest.mark.django_db]
 _S = Order.Status
 
 

@@ -10,7 +10,7 @@ from tests.factories import make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, make_coupon, order_purchase, order_top_up, pay, report
 from tokens.models import Token
 
-pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.money, pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)
