@@ -17,6 +17,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from config.kernel.sealing import SealBroken, unseal
+from orders.access import page_url
 from orders.clock import database_now
 from orders.history import move, record
 from orders.models import Delivery, Order
@@ -80,7 +81,8 @@ def _send(delivery: Delivery) -> None:
             "token": delivery.token,
             "reveal_url": settings.SITE_URL + reverse("key-reveal", args=[link_token(delivery)]),
             "sign_in_url": settings.SITE_URL + reverse("account_reset_password"),
-            "dashboard_url": settings.SITE_URL + reverse("dashboard"),
+            "order_url": settings.SITE_URL + page_url(order),
+            "usage_url": settings.SITE_URL + reverse("key-usage"),
         }
         name = "key" if delivery.token_id else "receipt"
         subject = _("Your API key") if delivery.token_id else _("Your top-up")

@@ -1,15 +1,25 @@
-"""Buying: pay pages, the key of a purchase, the wallet and the orders of an account."""
+"""Buying: plans, top-ups by key, pay pages, the key of a purchase; the wallet and the orders of an account."""
 
 from django.urls import path
 
-from orders import order_views, views, wallet_views
+from orders import order_views, shop_views, views, wallet_views
 
 urlpatterns = [
+    path("pricing/buy/<slug:code>", shop_views.buy, name="buy"),
+    path("topup", shop_views.top_up, name="top-up"),
+    path("usage/key", shop_views.key_usage, name="key-usage"),
+    path("usage/key/other", shop_views.other_key, name="other-key"),
+    path("orders/find", views.find, name="order-find"),  # before the orders themselves
     path("pricing/pay", views.open_pay_page, {"kind": "BUY"}, name="purchase-pay"),
     path("topup/pay", views.open_pay_page, {"kind": "TOP"}, name="top-up-pay"),
     path("pricing/pay/<str:token>", views.pay_page, {"kind": "BUY"}, name="purchase-pay-order"),
     path("topup/pay/<str:token>", views.pay_page, {"kind": "TOP"}, name="top-up-pay-order"),
     path("pay/return/<str:number>", views.pay_return, name="pay-return"),
+    path("pay/<str:token>/status", views.pay_status, name="pay-status"),
+    path("pay/<str:token>/check", views.check, name="pay-check"),
+    path("pay/<str:token>/cancel", views.cancel, name="pay-cancel"),
+    path("pay/<str:token>/resend", views.resend, name="pay-resend"),
+    path("pay/<str:token>/key", views.show_key, name="pay-key"),
     path("keys/reveal/<str:link>", views.reveal, name="key-reveal"),
     path("wallet", wallet_views.wallet, name="wallet"),
     path("wallet/top-up", wallet_views.top_up, name="wallet-top-up"),

@@ -1,6 +1,7 @@
 """`{% packages_on_sale %}`: what can be bought, for pages of apps that may not know orders."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
@@ -12,14 +13,21 @@ from orders.models import Package
 register = template.Library()
 
 
-@register.inclusion_tag("orders/packages_on_sale.html")
-def packages_on_sale() -> dict[str, Any]:
+@register.inclusion_tag("orders/packages_on_sale.html", takes_context=True)
+def packages_on_sale(context: template.Context) -> dict[str, Any]:
     """Top-ups and first-purchase plans on sale, each in the shop's order; renders nothing when there are none."""
     packages = list(Package.objects.filter(is_active=True))
     return {
         "top_ups": [package for package in packages if package.kind == Package.Kind.TOP_UP],
         "plans": [package for package in packages if package.kind == Package.Kind.FIRST_PURCHASE],
+        "is_signed_in": context["request"].user.is_authenticated,
     }
+
+
+@register.simple_tag
+def package_url(page: str, package: Package) -> str:
+    """A page with this package chosen: `/topup?package=topup_100`."""
+    return f"{page}?{urlencode({'package': package.code})}"
 
 
 @register.filter

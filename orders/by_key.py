@@ -1,0 +1,80 @@
+"""What whoever holds a key may know without an account: its name, its money and its last calls.
+
+The key itself is read once, from a POST, and kept nowhere: the session remembers for a while which token was proved.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import time
+
+from django.contrib.sessions.backends.base import SessionBase
+
+from billing.caps import Spending
+from billing.models import UsageRecord
+from billing.rollups import rolled_until
+from billing.selectors import Credit, credit_of
+from billing.spans import last_days
+from billing.totals import Scope, Totals, totals
+from tokens.models import Token
+from tokens.selectors import token_by_key
+
+REMEMBERED_SECONDS = 30 * 60
+LAST_CALLS = 10
+WINDOWS = (1, 7, 30)  # days
+_PROVED = "proved_key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatement:
+    """A key's money, what it spent by windows of days, and its last calls. Nano-dollars."""
+
+    token: Token
+    credit: Credit
+    day_spent: int
+    month_spent: int
+    windows: tuple[tuple[int, Totals], ...]
+    calls: tuple[UsageRecord, ...]
+
+
+def prove_key(session: SessionBase, key: str) -> Token | None:
+    """The token of a pasted key, remembered by the session; None for a key that is not known (any more)."""
+    found = token_by_key(key.strip())
+    if found is None or found.is_deleted or not found.is_user_active:
+        return None
+    session[_PROVED] = [found.id, int(time())]
+    return proved_token(session)
+
+
+def proved_token(session: SessionBase) -> Token | None:
+    """The token whose key was pasted in this browser a short while ago, if it still exists."""
+    token_id, at = session.get(_PROVED, (None, 0))
+    if time() - at > REMEMBERED_SECONDS:
+        return None
+    tokens = Token.objects.filter(pk=token_id, deleted_at=None, user__is_active=True)
+    return tokens.select_related("user", "group").first()
+
+
+def forget_key(session: SessionBase) -> None:
+    """Before somebody else sits down at this browser."""
+    session.pop(_PROVED, None)
+
+
+def credit_of_token(token: Token) -> Credit:
+    """The key's own quota, or its account's balance."""
+    return credit_of(token.user_id, token.pk)
+
+
+def statement_of(token: Token) -> KeyStatement:
+    """Everything the page about a key shows."""
+    now, mark = datetime.now(UTC), rolled_until()
+    scope = Scope(token.user_id, token_id=token.pk)
+    spending = Spending(token.day, token.day_spent, token.month_spent, token.daily_cap, token.monthly_cap)
+    spending.turn(now.date())
+    return KeyStatement(
+        token=token,
+        credit=credit_of_token(token),
+        day_spent=spending.day_spent,
+        month_spent=spending.month_spent,
+        windows=tuple((days, totals(scope, last_days(days, now=now, zone=UTC), mark=mark)) for days in WINDOWS),
+        calls=tuple(UsageRecord.objects.filter(token=token).order_by("-id")[:LAST_CALLS]),
+    )

@@ -1,0 +1,27 @@
+"""How pay pages write money of an order and the addresses of its buyer."""
+
+from django import template
+
+from orders.fiat import format_fiat
+from orders.models import Order
+
+register = template.Library()
+
+
+@register.simple_tag
+def fiat(minor: int, currency: str) -> str:
+    """`{% fiat order.amount_minor order.currency %}`: `¥9.90`."""
+    return format_fiat(minor, currency)
+
+
+@register.filter
+def masked_email(email: str) -> str:
+    """`b•••@example.com`: enough for its owner, little for whoever looks over a shoulder."""
+    name, _, domain = email.rpartition("@")
+    return f"{name[:1]}•••@{domain}"
+
+
+@register.filter
+def amount(order: Order) -> str:
+    """What is to be paid: `¥90.00`."""
+    return format_fiat(order.amount_minor, order.currency)
