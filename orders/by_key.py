@@ -10,9 +10,9 @@ from time import time
 from django.contrib.sessions.backends.base import SessionBase
 
 from billing.caps import Spending
+from billing.credit import Credit, credit_of
 from billing.models import UsageRecord
 from billing.rollups import rolled_until
-from billing.selectors import Credit, credit_of
 from billing.spans import last_days
 from billing.totals import Scope, Totals, totals
 from tokens.models import Token
@@ -61,7 +61,7 @@ def forget_key(session: SessionBase) -> None:
 
 def credit_of_token(token: Token) -> Credit:
     """The key's own quota, or its account's balance."""
-    return credit_of(token.user_id, token.pk)
+    return credit_of(token.pk)
 
 
 def statement_of(token: Token) -> KeyStatement:
