@@ -143,7 +143,30 @@ def ending(record_id, *, tokens):
     return Settlement(record_id, "settled", "completed", "reported", Usage(input=0, output=tokens), 2_000 * tokens)
 
 
-DEEDS = {deed.__name__: deed for deed in (hold_many, grant, save_settings, spend, settle_all, sweep)}
+def be_notified(slug, told, times):
+    """Receive the same report of a gateway again and again, and work on what is new; how often it was acknowledged."""
+    from orders.models import ProviderAccount
+    from orders.providers import registry
+    from tests.orders.scripted import Scripted
+    from tests.orders.shop import notify
+
+    registry.PROVIDERS["scripted"] = Scripted(confirms=True)
+    account, acknowledged = ProviderAccount.objects.get(slug=slug), 0
+    for _ in range(times):
+        reply, event_ids = notify(account, **told)
+        acknowledged += reply.body == "success"
+        for event_id in event_ids:
+            process_event(event_id)
+    return acknowledged
+
+
+def process_event(event_id):
+    from orders import processing
+
+    processing.process_event(event_id)
+
+
+DEEDS = {deed.__name__: deed for deed in (hold_many, grant, save_settings, spend, settle_all, sweep, be_notified)}
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,9 @@ from orders.models import Coupon, Delivery, Order, Payment, WebhookEvent
 from orders.ordering import cancel_order
 from orders.providers.base import Money
 from orders.settling import Received, Verdict, settle
+from tests.billing.crew import crew_of
 from tests.factories import make_user
+from tests.live import database_url
 from tests.orders.shop import CREDIT, balance_of, make_coupon, notify, order_purchase, order_top_up, pay, report
 from tests.tokens.races import at_once
 
@@ -38,6 +40,19 @@ def test_the_same_report_again_and_again(shop, gateway):
 
     at_once(*[deliver_many] * CALLERS)
     assert replies == ["success"] * 15 * CALLERS
+    assert (WebhookEvent.objects.count(), Payment.objects.count(), balance_of(attempt.order)) == (1, 1, CREDIT)
+
+
+@pytest.fixture(scope="module")
+def crew(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), crew_of(4, database_url=database_url()) as crew:
+        yield crew
+
+
+def test_a_thousand_reports_to_four_processes(shop, gateway, crew):
+    attempt = pay(order_top_up())
+    told = {"reference": attempt.number, "minor": 10_000, "txn_id": "t1"}
+    assert crew.race(*[("be_notified", {"slug": shop.slug, "told": told, "times": 250})] * 4) == [250] * 4
     assert (WebhookEvent.objects.count(), Payment.objects.count(), balance_of(attempt.order)) == (1, 1, CREDIT)
 
 

@@ -1,17 +1,18 @@
 """Making orders: numbers, terms and addresses."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.kernel.errors import Conflict, InvalidInput
-from orders import ordering
+from orders import ordering, polling
 from orders.models import Order, Package
 from orders.numbers import attempt_number, order_number
 from orders.ordering import Buyer, OrderRefused, place_order
-from tests.orders.shop import order_purchase, order_top_up
+from tests.orders.shop import balance_of, order_purchase, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db
 
@@ -77,3 +78,19 @@ def test_no_address_breaks_anything(text):
     except InvalidInput:
         return
     assert "@" in text
+
+
+@pytest.mark.parametrize("skew", [timedelta(minutes=-10), timedelta(minutes=10), timedelta(days=400)])
+def test_one_clock_decides_what_is_due(shop, gateway, monkeypatch, skew):
+    """The servers' clocks may differ: an order made by a wrong one lives as long as any, and is not ended early."""
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() + skew)
+    order = order_top_up()
+    attempt = pay(order)
+    polling.expire_due()
+    order.refresh_from_db()
+    assert order.status == Order.Status.PENDING
+    assert timedelta(minutes=29) < order.expires_at - real() <= timedelta(minutes=30)
+    gateway.confirms = True
+    report(shop, attempt)
+    assert balance_of(order) == order.credit
