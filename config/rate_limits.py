@@ -1,4 +1,4 @@
-"""How often the site API may be asked in a minute: counted in Django's cache, by whatever a limit is about.
+"""How often one may ask the site API and the public pages in a minute: counted in Django's cache, by what it is about.
 
 A limit is a name in `settings.API_RATE_LIMITS`. What is counted is hashed with the pepper first: keys and e-mails are
 never in the cache in clear.
@@ -33,7 +33,7 @@ class AddressThrottle(BaseThrottle):
     _waiting = 0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        subject = _network_of(client_address(request._request))
+        subject = network_of(client_address(request._request))
         names = {"address", getattr(view, "address_limit", "address")}
         self._waiting = max(seconds_to_wait(name, subject) for name in sorted(names))
         return self._waiting == 0
@@ -73,7 +73,8 @@ def _counted(key: str) -> int:
         return 1
 
 
-def _network_of(address: Address | None) -> str:
+def network_of(address: Address | None) -> str:
+    """A visitor, as limits count them."""
     if address is None or address.version == 4:
         return str(address)
     return (int(address) >> (128 - _V6_CUSTOMER)).to_bytes(8).hex()

@@ -247,6 +247,8 @@ API_RATE_LIMITS = {  # requests in a minute
     "guess": env.int("API_LIMIT_GUESS", default=60),  # of one client address, with a key or an order's number
     "place": env.int("API_LIMIT_PLACE", default=20),  # orders made from one client address
     "order": env.int("API_LIMIT_ORDER", default=30),  # about one order
+    "check": env.int("API_LIMIT_CHECK", default=12),  # of the gateway about one order, by a button
+    "resend": env.int("API_LIMIT_RESEND", default=1),  # of the mail about one order
     "key": env.int("API_LIMIT_KEY", default=60),  # with one key
 }
 SPECTACULAR_SETTINGS = {

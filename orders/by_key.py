@@ -15,8 +15,9 @@ from billing.models import UsageRecord
 from billing.rollups import rolled_until
 from billing.spans import last_days
 from billing.totals import Scope, Totals, totals
+from config.client_address import Address
+from orders.keys import open_account
 from tokens.models import Token
-from tokens.selectors import token_by_key
 
 REMEMBERED_SECONDS = 30 * 60
 LAST_CALLS = 10
@@ -36,21 +37,17 @@ class KeyStatement:
     calls: tuple[UsageRecord, ...]
 
 
-def prove_key(session: SessionBase, key: str) -> Token | None:
-    """The token of a pasted key, remembered by the session; None for a key that is not known (any more)."""
-    found = token_by_key(key.strip())
-    if found is None or found.is_deleted or not found.is_user_active:
-        return None
-    session[_PROVED] = [found.id, int(time())]
-    return proved_token(session)
+def prove_key(session: SessionBase, key: str, *, address: Address | None) -> None:
+    """Remember whose key was pasted. Raises KeyRefused."""
+    session[_PROVED] = [open_account(key, address=address).token.pk, int(time())]
 
 
 def proved_token(session: SessionBase) -> Token | None:
-    """The token whose key was pasted in this browser a short while ago, if it still exists."""
+    """The token whose key was pasted in this browser a short while ago, if it still works."""
     token_id, at = session.get(_PROVED, (None, 0))
     if time() - at > REMEMBERED_SECONDS:
         return None
-    tokens = Token.objects.filter(pk=token_id, deleted_at=None, user__is_active=True)
+    tokens = Token.objects.filter(pk=token_id, deleted_at=None, is_enabled=True, user__is_active=True)
     return tokens.select_related("user", "group").first()
 
 

@@ -31,8 +31,8 @@ class PurchaseForm(forms.Form):
         self.add_error(named, error.message)
 
 
-class TopUpForm(PurchaseForm):
-    """The same for a top-up, which chooses its package on the page."""
+class KeyTopUpForm(PurchaseForm):
+    """The same for the top-up of a key, which chooses its package on the page."""
 
     package = forms.ChoiceField(label=_("Package"))
 

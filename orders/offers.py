@@ -24,11 +24,6 @@ def plan_on_sale(code: str) -> Package | None:
     return Package.objects.filter(kind=Package.Kind.FIRST_PURCHASE, code=code, is_active=True).first()
 
 
-def top_ups_on_sale() -> list[Package]:
-    """Top-ups in the shop's order."""
-    return list(Package.objects.filter(kind=Package.Kind.TOP_UP, is_active=True))
-
-
 def offer_of(package: Package, coupon_code: str = "") -> Offer:
     """The package with that coupon, nothing reserved. Raises CouponRefused."""
     if not coupon_code.strip():

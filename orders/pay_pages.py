@@ -1,5 +1,6 @@
 """What a pay page shows: one order, where it stands, and what the buyer can do next."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from orders.delivering import LINK_LIFE, is_showable
 from orders.gateways import payable_with
 from orders.models import Delivery, Order, PaymentAttempt, ProviderAccount
 from orders.providers.base import Money
-from orders.qr_drawing import QrDrawing, draw_qr
+from orders.qr import qr_svg
 
 
 class Stage(StrEnum):
@@ -97,11 +98,12 @@ class PayPage:
         return str(self.attempt.account.options.get("instructions", "")) if self.attempt else ""
 
     @property
-    def qr(self) -> QrDrawing | None:
-        """The code to draw here; a gateway's own picture is shown by its address."""
-        if self.attempt is None or self.attempt.qrcode_is_image:
-            return None
-        return draw_qr(self.attempt.qrcode) if self.attempt.qrcode else None
+    def qr_picture(self) -> str:
+        """The address of a code to scan: the gateway's own picture, or the drawing of its text; empty without one."""
+        attempt = self.attempt
+        if attempt is None or not attempt.qrcode or attempt.qrcode_is_image:
+            return attempt.qrcode if attempt else ""
+        return "data:image/svg+xml;base64," + b64encode(qr_svg(attempt.qrcode)).decode()
 
     @property
     def version(self) -> str:

@@ -8,6 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from config.client_address import client_address
+from config.rate_limits import network_of, seconds_to_wait
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
@@ -22,6 +25,11 @@ def private(view: View[P]) -> View[P]:
         return response
 
     return never_cache(answer)
+
+
+def is_too_often(request: HttpRequest, limit: str) -> bool:
+    """Count one try of the visitor's network against a limit of the settings."""
+    return seconds_to_wait(limit, network_of(client_address(request))) > 0
 
 
 def too_often(request: HttpRequest) -> HttpResponse:

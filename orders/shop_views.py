@@ -3,20 +3,21 @@
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
+from config.client_address import client_address
 from config.kernel.errors import DomainError
-from orders import limits
 from orders.access import page_url
 from orders.by_key import credit_of_token, forget_key, prove_key, proved_token, statement_of
 from orders.coupons import CouponRefused
-from orders.forms import KeyForm, PurchaseForm, TopUpForm
+from orders.forms import KeyForm, KeyTopUpForm, PurchaseForm
+from orders.keys import KeyRefused
 from orders.models import Order, Package
-from orders.offers import Offer, offer_of, plan_on_sale, top_ups_on_sale
+from orders.offers import Offer, offer_of, plan_on_sale
 from orders.ordering import Buyer, place_order
-from orders.private_pages import private, too_often
+from orders.private_pages import is_too_often, private, too_often
+from orders.selectors import top_ups_on_sale
 from tokens.models import Token
 
 PREVIEW = "preview"  # the button that only shows what a coupon takes off
@@ -70,7 +71,7 @@ def _ordered(
     request: HttpRequest, form: PurchaseForm, kind: Order.Kind, buyer: Buyer, package_code: str
 ) -> HttpResponse | None:
     """On to the new order's pay page; None when the form now says why not."""
-    if not limits.ORDERING.allows(limits.address_of(request)):
+    if is_too_often(request, "place"):
         return too_often(request)
     coupon = form.cleaned_data["coupon"]
     try:
@@ -103,11 +104,11 @@ def top_up(request: HttpRequest) -> HttpResponse:
         return _top_up(request, token)
     user = _user(request)  # of the key's owner nothing is told: whoever has a key need not know whose it is
     initial = {"package": request.GET.get("package", ""), "email": user.email if user else ""}
-    return _top_up_page(request, TopUpForm(initial=initial, packages=top_ups_on_sale()), token)
+    return _top_up_page(request, KeyTopUpForm(initial=initial, packages=top_ups_on_sale()), token)
 
 
 def _top_up(request: HttpRequest, token: Token) -> HttpResponse:
-    form = TopUpForm(request.POST, packages=top_ups_on_sale())
+    form = KeyTopUpForm(request.POST, packages=top_ups_on_sale())
     if _is_complete(request, form):
         buyer = Buyer(form.cleaned_data["email"], user=token.user, token=token, is_known=True)
         answer = _ordered(request, form, Order.Kind.TOP_UP, buyer, form.cleaned_data["package"])
@@ -117,7 +118,7 @@ def _top_up(request: HttpRequest, token: Token) -> HttpResponse:
     return _top_up_page(request, form, token, _offer(form, chosen) if chosen else None)
 
 
-def _top_up_page(request: HttpRequest, form: TopUpForm, token: Token, offer: Offer | None = None) -> HttpResponse:
+def _top_up_page(request: HttpRequest, form: KeyTopUpForm, token: Token, offer: Offer | None = None) -> HttpResponse:
     context = {"form": form, "key": token, "credit": credit_of_token(token), "offer": offer}
     return render(request, "orders/top_up.html", context)
 
@@ -136,11 +137,14 @@ def key_usage(request: HttpRequest) -> HttpResponse:
 
 def _prove(request: HttpRequest, template: str) -> HttpResponse:
     """Take the key from the form and come back without it."""
-    if not limits.KEYS.allows(limits.address_of(request)):
+    if is_too_often(request, "guess"):
         return too_often(request)
     form = KeyForm(request.POST)
-    if form.is_valid() and prove_key(request.session, form.cleaned_data["api_key"]) is None:
-        form.add_error("api_key", _("There is no such key. Please copy it again, from sk- to its end."))
+    if form.is_valid():
+        try:
+            prove_key(request.session, form.cleaned_data["api_key"], address=client_address(request))
+        except KeyRefused as error:
+            form.add_error("api_key", error.message)
     if form.errors:
         return render(request, template, {"form": form})
     return HttpResponseRedirect(request.get_full_path(), status=303)

@@ -8,15 +8,17 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from config.client_address import client_address
 from config.kernel.errors import DomainError
-from orders import delivering, limits, polling
+from config.rate_limits import seconds_to_wait
+from orders import delivering, polling
 from orders.access import find_order, order_of, page_token, page_url
 from orders.forms import FindForm
 from orders.models import Delivery, Order
 from orders.ordering import cancel_order
 from orders.pay_pages import PayPage, pay_page_of, unfinished_attempt
 from orders.paying import start_payment
-from orders.private_pages import private, too_often
+from orders.private_pages import is_too_often, private, too_often
 
 _SEEN = "orders"  # signed addresses of the orders that this browser has opened, in its session, by number
 _REMEMBERED = 20
@@ -29,7 +31,7 @@ _REMEMBERED = 20
 @require_safe
 def open_pay_page(request: HttpRequest, kind: str) -> HttpResponse:
     """`?orderNo=…&contactEmail=…` to the order's own address, which has no e-mail in it."""
-    if not limits.LOOKING_UP.allows(limits.address_of(request)):
+    if is_too_often(request, "guess"):
         return too_often(request)
     number = request.GET.get("orderNo", "")
     order = find_order(kind=kind, number=number, email=request.GET.get("contactEmail", ""))
@@ -44,12 +46,14 @@ def find(request: HttpRequest) -> HttpResponse:
     """An order by its number and e-mail. A wrong pair and an unknown order are the same answer."""
     if request.method != "POST":
         return _find_page(request, FindForm(initial={"number": request.GET.get("number", "")}))
-    if not limits.LOOKING_UP.allows(limits.address_of(request)):
+    if is_too_often(request, "guess"):
         return too_often(request)
     form = FindForm(request.POST)
     if not form.is_valid():
         return _find_page(request, form)
     number = form.cleaned_data["number"].strip().upper()
+    if seconds_to_wait("order", number):
+        return too_often(request)
     order = find_order(kind=number[:3], number=number, email=form.cleaned_data["email"])
     return _go_to(request, order) if order else _find_page(request, form, is_lost=True)
 
@@ -100,7 +104,7 @@ def pay_page(request: HttpRequest, token: str, kind: str) -> HttpResponse:
 def _start(request: HttpRequest, order: Order) -> HttpResponse:
     slug = request.POST.get("provider", "")
     try:
-        attempt = start_payment(order, slug=slug, client_ip=limits.address_of(request))
+        attempt = start_payment(order, slug=slug, client_ip=str(client_address(request) or ""))
     except DomainError as error:
         order.refresh_from_db()
         return _pay_page(request, pay_page_of(order, slug=slug), refusal=error.message, chosen=slug)
@@ -138,7 +142,7 @@ def check(request: HttpRequest, token: str) -> HttpResponse:
     """Ask the gateway now instead of in a few seconds."""
     order = _order(token)
     attempt = unfinished_attempt(order)
-    if attempt is not None and limits.CHECKING.allows(order.number):
+    if attempt is not None and not seconds_to_wait("check", order.number):
         polling.poll(attempt)
         order.refresh_from_db()
     if order.status == Order.Status.PENDING:
@@ -164,7 +168,7 @@ def resend(request: HttpRequest, token: str) -> HttpResponse:
     delivery = Delivery.objects.filter(order=order).select_related("order", "token").first()
     if delivery is None:
         raise Http404
-    if not limits.RESENDING.allows(order.number):
+    if seconds_to_wait("resend", order.number):
         messages.warning(request, _("The mail was sent a moment ago. Please look into your spam folder as well."))
     elif delivering.resend(delivery):
         messages.success(request, _("The mail is on its way again."))

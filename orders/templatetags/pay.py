@@ -1,4 +1,4 @@
-"""How pay pages write money of an order and the addresses of its buyer."""
+"""How pay pages write an order's amount and the address of its buyer."""
 
 from django import template
 
@@ -6,12 +6,6 @@ from orders.fiat import format_fiat
 from orders.models import Order
 
 register = template.Library()
-
-
-@register.simple_tag
-def fiat(minor: int, currency: str) -> str:
-    """`{% fiat order.amount_minor order.currency %}`: `¥9.90`."""
-    return format_fiat(minor, currency)
 
 
 @register.filter

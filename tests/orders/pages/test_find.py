@@ -39,7 +39,14 @@ def test_a_wrong_pair_and_an_unknown_order_are_one_answer(client, order, django_
     assert pages[0] == pages[1] == pages[2]
 
 
-def test_guessing_is_limited_by_address(client, order):
-    statuses = [look_up(client, order.number, f"guess{n}@example.com").status_code for n in range(21)]
-    assert statuses == [200] * 20 + [429]
+def test_guessing_is_limited_by_address(client, order, settings):
+    settings.API_RATE_LIMITS = settings.API_RATE_LIMITS | {"guess": 3}
+    statuses = [look_up(client, f"BUY{n}", "bob@example.com").status_code for n in range(4)]
+    assert statuses == [200] * 3 + [429]
     assert client.get(f"/pricing/pay?orderNo={order.number}&contactEmail=bob@example.com").status_code == 429
+
+
+def test_guessing_is_limited_by_order(client, order, settings):
+    settings.API_RATE_LIMITS = settings.API_RATE_LIMITS | {"order": 3}
+    statuses = [look_up(client, order.number, f"guess{n}@example.com").status_code for n in range(4)]
+    assert statuses == [200] * 3 + [429]
