@@ -255,7 +255,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": f"{SITE_NAME} site API",
     "DESCRIPTION": "Buying, topping up and looking into keys. Every answer carries an `X-Request-Id`.",
     "VERSION": "1",
-    "SERVERS": [{"url": SITE_URL}],
+    "SERVERS": [{"url": "/"}],  # where the document was read
     "SCHEMA_PATH_PREFIX": "/",
     "SCHEMA_PATH_PREFIX_INSERT": "/api",  # the document is made of config.api_urls
     "COMPONENT_SPLIT_REQUEST": True,
