@@ -243,13 +243,13 @@ REST_FRAMEWORK = {
 }
 API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=64 * 1024)
 API_RATE_LIMITS = {  # requests in a minute
-    "address": env.int("API_LIMIT_ADDRESS", default=300),  # of one client address, whatever it asks
-    "guess": env.int("API_LIMIT_GUESS", default=60),  # of one client address, with a key or an order's number
-    "place": env.int("API_LIMIT_PLACE", default=20),  # orders made from one client address
-    "order": env.int("API_LIMIT_ORDER", default=30),  # about one order
+    "address": env.int("API_LIMIT_ADDRESS", default=600),  # of one client address, whatever it asks
+    "guess": env.int("API_LIMIT_GUESS", default=120),  # of one client address, with a key or an order's number
+    "place": env.int("API_LIMIT_PLACE", default=60),  # orders made from one client address
+    "order": env.int("API_LIMIT_ORDER", default=60),  # about one order
     "check": env.int("API_LIMIT_CHECK", default=12),  # of the gateway about one order, by a button
     "resend": env.int("API_LIMIT_RESEND", default=1),  # of the mail about one order
-    "key": env.int("API_LIMIT_KEY", default=60),  # with one key
+    "key": env.int("API_LIMIT_KEY", default=120),  # with one key
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": f"{SITE_NAME} site API",

@@ -46,7 +46,7 @@ class Quota(WholeNumber):
 
 
 class TokenInput(serializers.Serializer[Any]):
-    """The body of a creation or an edit: types only; `tokens.terms` judges the values."""
+    """What a key may do. Amounts in quota; null for no limit or no end."""  # types only: `tokens.terms` judges values
 
     displayName = Text(source="name")
     group = Text(required=False)

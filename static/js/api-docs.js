@@ -10,6 +10,7 @@ window.SwaggerUIBundle({
   domNode: place,
   deepLinking: true,
   validatorUrl: null,
+  defaultModelsExpandDepth: -1, // every shape is shown where it is used
   requestInterceptor(request) {
     if (request.method && request.method !== "GET") request.headers["X-CSRFToken"] = csrfToken();
     return request;
