@@ -13,10 +13,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from billing.endpoint_names import ENDPOINT_NAMES
 from billing.models import ModelPrice, UsageRecord
 from billing.selectors import Period
 from billing.spans import Span
-from billing.usage_log import ALWAYS, LogFilter
+from billing.usage_log import ALWAYS, Log, LogFilter
 from tokens.models import Group, Token
 
 LAST_HOUR, CUSTOM = "1h", "custom"
@@ -57,6 +58,7 @@ class UsageFilterForm(forms.Form):
     model = forms.CharField(label=_("Model"), required=False, max_length=120)
     group = forms.CharField(label=_("Group"), required=False, max_length=40)
     status = forms.ChoiceField(label=_("Status"), required=False, choices=[("", ""), *UsageRecord.Status.choices])
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
     stream = forms.ChoiceField(label=_("Stream"), required=False, choices=[("", ""), (YES, _("Yes")), (NO, _("No"))])
     id = forms.UUIDField(
         label=_("Request id"),
@@ -66,9 +68,12 @@ class UsageFilterForm(forms.Form):
     older = forms.UUIDField(required=False)
     newer = forms.UUIDField(required=False)
 
-    def __init__(self, data: QueryDict, *, user: User, now: datetime, zone: tzinfo) -> None:
+    def __init__(self, data: QueryDict, *, user: User, now: datetime, zone: tzinfo, log: Log = Log.USAGE) -> None:
         super().__init__(data)
-        self._user, self._now, self._zone = user, now, zone
+        self._user, self._now, self._zone, self._log = user, now, zone, log
+        kinds = self.fields["kind"]
+        assert isinstance(kinds, forms.ChoiceField)
+        kinds.choices = [("", ""), *self.kind_options]
 
     @property
     def chosen_range(self) -> str:
@@ -78,7 +83,7 @@ class UsageFilterForm(forms.Form):
     @property
     def is_narrowed(self) -> bool:
         """Whether anything but the range is asked for."""
-        return any(self.data.get(name) for name in ("token", "model", "group", "status", "stream", "id"))
+        return any(self.data.get(name) for name in ("token", "model", "group", "status", "kind", "stream", "id"))
 
     def clean_token(self) -> int | None:
         """The key's primary key; one of somebody else is as unknown as one that never was."""
@@ -103,6 +108,18 @@ class UsageFilterForm(forms.Form):
             self.add_error("until", _("The end must be after the beginning."))
 
     @property
+    def kind_options(self) -> Options:
+        """What the log can be narrowed to, where it lists several kinds of requests that are no text."""
+        endpoints = self._log.endpoints
+        return [(endpoint, ENDPOINT_NAMES[endpoint]) for endpoint in endpoints] if len(endpoints) > 1 else []
+
+    @property
+    def is_live(self) -> bool:
+        """Whether new requests can appear on this page: it is the newest of a range that has no end."""
+        ends = self.chosen_range == CUSTOM and self.cleaned_data["until"]
+        return not any((ends, *(self.data.get(name) for name in ("older", "newer", "id"))))
+
+    @property
     def where(self) -> LogFilter:
         """What a valid form asks for."""
         asked = self.cleaned_data
@@ -114,6 +131,7 @@ class UsageFilterForm(forms.Form):
             status=asked["status"],
             is_stream={YES: True, NO: False}.get(asked["stream"]),
             record_id=asked["id"],
+            endpoints=(asked["kind"],) if asked["kind"] else self._log.endpoints,
         )
 
     def _span(self) -> Span:

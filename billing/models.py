@@ -18,6 +18,8 @@ from config.kernel.money import PPM
 
 MAX_RATIO_PPM = 1_000 * PPM
 UNSUCCESSFUL = ("failed", "abandoned")  # the final statuses that are rare: partial indexes name them
+DRAWINGS = ("images",)  # the endpoints of the Drawing log and of the Task log: partial indexes name them, too
+TASKS = ("audio.speech", "audio.transcriptions", "embeddings", "moderations", "rerank")
 OPTIONAL_PRICES = (
     "cache_read", "cache_write", "cache_write_1h", "reasoning", "audio_input", "audio_output", "image_input",
 )  # fmt: skip
@@ -364,6 +366,8 @@ class UsageRecord(models.Model):
             models.Index(fields=["user", "-id"], name="usage_by_user"),
             models.Index(fields=["token", "-id"], name="usage_by_token"),
             models.Index(fields=["lease_until"], condition=Q(status="open"), name="usage_open_lease"),
+            models.Index(fields=["user", "-id"], condition=Q(endpoint__in=DRAWINGS), name="usage_drawings"),
+            models.Index(fields=["user", "-id"], condition=Q(endpoint__in=TASKS), name="usage_tasks"),
             # All that pages sum, as in `rollup_of_user`: these rows lie far apart in the table.
             models.Index(
                 fields=[

@@ -68,11 +68,13 @@ class Scope:
     status: str = ""
     is_stream: bool | None = None
     record_id: UUID | None = None
+    endpoints: tuple[str, ...] = ()
 
     @property
     def needs_rows(self) -> bool:
         """Whether the roll-ups cannot answer: of statuses they know success, and nothing else is frequent."""
-        return self.status not in ("", UsageRecord.Status.SETTLED) or self.record_id is not None
+        is_rolled = self.status in ("", UsageRecord.Status.SETTLED) and not self.endpoints
+        return not is_rolled or self.record_id is not None
 
     @property
     def rolled(self) -> Q:
@@ -95,6 +97,8 @@ class Scope:
             where &= Q(is_stream=self.is_stream)
         if self.record_id is not None:
             where &= Q(id=self.record_id)
+        if self.endpoints:
+            where &= Q(endpoint__in=self.endpoints)
         return where
 
     def split(self, span: Span, mark: datetime | None) -> Split:

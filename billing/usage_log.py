@@ -1,22 +1,38 @@
 """What the Usage log shows: pages of records, all of them for an export, and the sums of a filter."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from accounts.models import User
-from billing.models import UsageRecord
+from billing.models import DRAWINGS, TASKS, UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span
 from billing.totals import Scope, Totals, totals
+from config.kernel.ids import uuid7_at
 from tokens.models import Token
 
 PAGE_SIZE = 50
 EXPORT_CHUNK = 1_000
+LATE_MS = 5_000  # ids are made before their rows are committed: a later one may be there first
 ALWAYS = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC))
+
+
+class Log(StrEnum):
+    """The lists of requests. The two of what is no text stand beside the one of everything."""
+
+    USAGE = "usage"
+    DRAWING = "drawing"
+    TASKS = "tasks"
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints whose requests are listed; none for all of them."""
+        return {Log.DRAWING: DRAWINGS, Log.TASKS: TASKS}.get(self, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,7 @@ class LogFilter:
     status: str = ""
     is_stream: bool | None = None
     record_id: UUID | None = None
+    endpoints: tuple[str, ...] = ()
 
     def scope(self, user: User) -> Scope:
         """The same for the sums."""
@@ -41,6 +58,7 @@ class LogFilter:
             status=self.status,
             is_stream=self.is_stream,
             record_id=self.record_id,
+            endpoints=self.endpoints,
         )
 
     @property
@@ -114,6 +132,19 @@ def key_log(token: Token, *, limit: int, older_than: UUID | None = None) -> KeyL
     found = tuple(rows.defer("attempts", "prices").order_by("-id")[: limit + 1])
     sums = totals(Scope(token.user_id, token_id=token.pk), ALWAYS, mark=rolled_until())
     return KeyLog(found[:limit], total=sums.requests - sums.running, is_truncated=len(found) > limit)
+
+
+def live_rows(user: User, where: LogFilter, *, newer_than: UUID | None, running: Collection[UUID]) -> list[UsageRecord]:
+    """Newest first: what began since a request on the reader's page, some seconds before it included, and those of the
+    page that were still running. At most a page of either, in two statements.
+    """
+    rows = _matching(user, where)
+    if newer_than:
+        rows = rows.filter(id__gt=uuid7_at(max((newer_than.int >> 80) - LATE_MS, 0), 0))
+    found = {record.pk: record for record in rows.order_by("-id")[:PAGE_SIZE]}
+    if running:
+        found |= {record.pk: record for record in UsageRecord.objects.filter(user=user, pk__in=running)}
+    return sorted(found.values(), key=lambda record: record.pk, reverse=True)
 
 
 def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:

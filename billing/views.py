@@ -1,14 +1,17 @@
-"""Dashboard and Usage log."""
+"""Dashboard, Usage log, and the Drawing and Task logs, which are the Usage log of some endpoints."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import pgettext
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -17,7 +20,10 @@ from billing.csv_lines import csv_response
 from billing.forms import UsageFilterForm
 from billing.selectors import Period
 from billing.usage_csv import csv_of
+from billing.usage_log import Log
 from config.kernel.money import format_usd
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @login_required
@@ -53,32 +59,56 @@ def _drawn(usage: selectors.PeriodUsage) -> dict[str, Any]:
 
 @login_required
 @require_safe
-def log(request: HttpRequest) -> HttpResponse:
-    """Requests, filtered and page by page."""
-    user, form = _user(request), _filter(request)
+def log(request: HttpRequest, log: Log = Log.USAGE) -> HttpResponse:
+    """Requests, filtered and page by page: all of them, or those of one of the logs of what is no text."""
+    user, form = _user(request), _filter(request, log)
+    context = {"form": form, "log": log, "address": reverse(log), "csv": reverse(f"{log}-csv")}
     if not form.is_valid():
-        return render(request, "billing/usage.html", {"form": form})
+        return render(request, f"billing/{log}.html", context)
     where = form.where
     page = usage_log.log_page(user, where, older_than=form.cleaned_data["older"], newer_than=form.cleaned_data["newer"])
-    context = {
-        "form": form,
+    context |= {
         "page": page,
         "header": usage_log.log_header(user, where),
         "newer": page.newer_than and "?" + form.query(newer=page.newer_than),
         "older": page.older_than and "?" + form.query(older=page.older_than),
+        "live": reverse(f"{log}-live") if form.is_live else "",
+        "empty": f"billing/_empty_{log}.html",
     }
-    return render(request, "billing/usage.html", context)
+    return render(request, f"billing/{log}.html", context)
 
 
 @login_required
 @require_safe
-def log_csv(request: HttpRequest) -> HttpResponseBase:
-    """The same requests as a file."""
-    form = _filter(request)
+@cache_control(no_store=True)
+def live(request: HttpRequest, log: Log = Log.USAGE) -> HttpResponse:
+    """What is new on the first page of a log. Parameters, besides the filter: `newer`, the newest request that the page
+    shows, and `running`, those it shows as running.
+    """
+    user, form = _user(request), _filter(request, log)
     if not form.is_valid():
-        return render(request, "billing/usage.html", {"form": form}, status=400)
+        return HttpResponse(status=400)
+    running = _ids(request.GET.getlist("running"))
+    rows = usage_log.live_rows(user, form.where, newer_than=form.cleaned_data["newer"], running=running)
+    header = usage_log.log_header(user, form.where) if rows else None
+    return render(request, "billing/_live.html", {"log": log, "records": rows, "header": header})
+
+
+def _ids(texts: list[str]) -> list[UUID]:
+    """Those that are request ids, at most a page of them."""
+    return [UUID(text) for text in texts[: usage_log.PAGE_SIZE] if _REQUEST_ID.fullmatch(text)]
+
+
+@login_required
+@require_safe
+def log_csv(request: HttpRequest, log: Log = Log.USAGE) -> HttpResponseBase:
+    """The same requests as a file."""
+    form = _filter(request, log)
+    if not form.is_valid():
+        context = {"form": form, "log": log, "address": reverse(log)}
+        return render(request, f"billing/{log}.html", context, status=400)
     lines = csv_of(_user(request), form.where, zone=timezone.get_current_timezone())
-    return csv_response(lines, name="usage")
+    return csv_response(lines, name=log)
 
 
 @login_required
@@ -99,5 +129,6 @@ def _user(request: HttpRequest) -> User:
     return request.user
 
 
-def _filter(request: HttpRequest) -> UsageFilterForm:
-    return UsageFilterForm(request.GET, user=_user(request), now=timezone.now(), zone=timezone.get_current_timezone())
+def _filter(request: HttpRequest, log: Log) -> UsageFilterForm:
+    zone = timezone.get_current_timezone()
+    return UsageFilterForm(request.GET, user=_user(request), now=timezone.now(), zone=zone, log=log)
