@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0008_debt")]
+    dependencies = [("billing", "0009_wallet_page")]
     operations = [
         migrations.AddIndex(
             model_name="usagerecord",
