@@ -19,7 +19,7 @@ from billing.catalogue import read_catalogue
 from billing.models import ModelPrice
 from config.kernel.money import PPM, usd
 from orders.demo import set_up_accounts
-from orders.models import Package
+from orders.models import Coupon, Package
 from relay.models import Channel
 from relay.providers import SANDBOX
 from relay.sandbox.behaviours import BEHAVIOURS
@@ -85,6 +85,7 @@ def seed(*, sandbox_url: str, gateway_url: str) -> None:
     seed_sandbox(base_url=sandbox_url)
     if settings.DEMO:
         seed_demo_account()
+        seed_coupon()
         set_up_accounts(gateway_url=gateway_url, merchants_file=settings.GATEWAY_MERCHANTS_FILE)
 
 
@@ -120,6 +121,12 @@ def seed_packages() -> None:
         first = "starter" if position == 1 else f"plan_{yuan}"
         Package.objects.create(kind=Package.Kind.TOP_UP, code=f"topup_{yuan}", **terms)
         Package.objects.create(kind=Package.Kind.FIRST_PURCHASE, code=first, **terms)
+
+
+def seed_coupon() -> None:
+    """Something to type into the coupon field of a demo: a tenth off."""
+    if not Coupon.objects.exists():
+        Coupon.objects.create(code="SPRING10", off_bps=1_000, per_customer=None)
 
 
 def create_operator() -> None:
