@@ -99,6 +99,14 @@ def test_a_picture_of_the_gateway_is_allowed_by_the_policy_of_this_page_alone(cl
     assert "img.pay.example" not in client.get("/pricing")["Content-Security-Policy"]
 
 
+def test_some_gateways_have_a_code_and_no_page(page_of, order, gateway):
+    gateway.checkout = Checkout("", qrcode="weixin://wxpay/bizpayurl?pr=abc")
+    pay(order)
+    page = page_of(order)
+    assert 'class="qr"' in page
+    assert "Open the payment page" not in page
+
+
 def test_instructions_take_the_place_of_a_payment_page(client, order, page_of):
     make_account("bank", options={"instructions": "IBAN <1234>"})
     page = client.post(page_url(order), {"provider": "bank"}, follow=True).content.decode()
