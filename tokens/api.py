@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from config.api import ok
 from config.api_fields import Text, TextList, WholeNumber
+from config.api_views import SiteView
 from config.kernel.errors import InvalidInput
 from config.kernel.money import MAX_NANO, quota_to_nano
 from config.openapi import documented
@@ -81,7 +81,7 @@ _NOT_FOUND = (404, "not_found")
 _NAME_ON_THE_WIRE = {field.source or name: name for name, field in TokenInput().fields.items()}
 
 
-class TokenView(APIView):
+class TokenView(SiteView):
     """What the views below share."""
 
     def terms(self, *, partial: bool) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Whatever is sent, the answer is in the envelope and never a 5xx."""
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 
+from orders.api_quota import QuotaQuery
 from orders.models import Order
 from tests.orders.api.refusals import refused
 
@@ -79,6 +82,22 @@ def test_bodies_that_are_too_long(shop, path):
     for size in (64 * 1024, 1_000_000, 10_000_000):
         body = json.dumps(PROPER[path] | {"more": "x" * size})
         refused(post(path, body), 413, "request_too_large")
+
+
+def in_chunks(body):
+    """What the server makes of a body whose length is not announced."""
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "client": ("127.0.0.1", 1)}
+    headers = [(b"content-type", b"application/json"), (b"transfer-encoding", b"chunked")]
+    request = ASGIRequest(scope | {"headers": headers}, BytesIO(body))
+    response = QuotaQuery.as_view()(request).render()
+    return response.status_code, json.loads(response.content)
+
+
+def test_bodies_in_chunks(key):
+    status, answer = in_chunks(json.dumps({"apiKey": key}).encode())
+    assert (status, answer["data"]["tokenName"]) == (200, "Production Key")
+    refused(in_chunks(b"{}"), 400, "invalid_payload", "apiKey")
+    refused(in_chunks(b" " * 10_000_000), 413, "request_too_large")
 
 
 @pytest.mark.parametrize("path", PROPER)
