@@ -17,7 +17,7 @@ from config.kernel.errors import DomainError, TooLarge
 
 logger = logging.getLogger("tollbooth.api")
 
-_BY_STATUS = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "not_found", 405: "method_not_allowed", 429: "RATE_LIMIT"}
+_BY_STATUS = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "not_found", 405: "method_not_allowed"}
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -70,6 +70,9 @@ def render_exception(error: Exception, context: dict[str, Any]) -> Response | No
             return failure(error.status, error.code, error.message, details=error.details, headers=headers)
         case exceptions.ValidationError() | exceptions.ParseError() | exceptions.UnsupportedMediaType():
             return _invalid_payload(error)
+        case exceptions.Throttled():
+            said = _("Too many requests. Please wait a moment and try again.")
+            return failure(429, "RATE_LIMIT", said, headers=_headers_of(error))
         case exceptions.APIException():
             code = _BY_STATUS.get(error.status_code, "error")
             return failure(error.status_code, code, str(error.detail), headers=_headers_of(error))
