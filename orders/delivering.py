@@ -21,6 +21,7 @@ from orders.access import page_url
 from orders.clock import database_now
 from orders.history import move, record
 from orders.models import Delivery, Order
+from orders.pacing import for_a_turn
 from orders.settling import KEY_PURPOSE
 
 logger = logging.getLogger("tollbooth.payments")
@@ -36,7 +37,7 @@ _State = Delivery.State
 def deliver_due(limit: int = 100) -> None:
     """Send what is waiting."""
     due = Delivery.objects.filter(~Q(state=_State.SENT), tries__lt=TRIES, next_try_at__lte=database_now())
-    for delivery in due.select_related("order", "token").order_by("next_try_at")[:limit]:
+    for delivery in for_a_turn(due.select_related("order", "token").order_by("next_try_at")[:limit]):
         deliver(delivery)
 
 

@@ -10,6 +10,7 @@ from orders.clock import database_now
 from orders.gateways import opened, provider_of
 from orders.history import move
 from orders.models import Order, PaymentAttempt
+from orders.pacing import for_a_turn
 from orders.paying import set_up
 from orders.providers.base import GatewayError, Money, PaymentState, PaymentStatus
 from orders.settling import Received, settle
@@ -59,7 +60,7 @@ def close_attempt(attempt: PaymentAttempt, ended: PaymentAttempt.State) -> bool:
 def poll_due(limit: int = 100) -> None:
     """Ask for every attempt whose time has come."""
     due = PaymentAttempt.objects.filter(next_poll_at__lte=database_now()).select_related("order", "account")
-    for attempt in due.order_by("next_poll_at")[:limit]:
+    for attempt in for_a_turn(due.order_by("next_poll_at")[:limit]):
         poll(attempt)
 
 
@@ -104,7 +105,7 @@ def expire_due(limit: int = 100) -> None:
     """End orders that nobody paid in time, after asking once more."""
     now = database_now()
     due = Order.objects.filter(status=Order.Status.PENDING, expires_at__lte=now).order_by("expires_at")
-    for order in due[:limit]:
+    for order in for_a_turn(due[:limit]):
         try:
             expire(order, now)
         except Exception:

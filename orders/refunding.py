@@ -19,6 +19,7 @@ from orders.discounts import credit_of_refund
 from orders.gateways import opened, provider_of
 from orders.history import move, record
 from orders.models import Delivery, Order, Payment, Refund
+from orders.pacing import for_a_turn
 from orders.providers.base import (
     GatewayError,
     GatewayRefused,
@@ -177,7 +178,8 @@ def _freeze_key(order: Order, token_id: int) -> None:
 def submit_due(limit: int = 100) -> None:
     """Ask gateways for refunds that are not finished."""
     due = Refund.objects.filter(state__in=UNFINISHED, is_dispute=False, next_try_at__lte=database_now())
-    for refund in due.select_related("payment__account", "payment__attempt", "order").order_by("next_try_at")[:limit]:
+    rows = due.select_related("payment__account", "payment__attempt", "order").order_by("next_try_at")
+    for refund in for_a_turn(rows[:limit]):
         submit(refund)
 
 

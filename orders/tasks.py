@@ -5,6 +5,7 @@ from celery import shared_task
 from billing.debts import collect_debts
 from orders import delivering, polling, processing, refunding, statements
 from orders.models import Delivery
+from orders.pacing import for_a_turn
 
 
 @shared_task(name="orders.process_event")
@@ -16,7 +17,7 @@ def process_event(event_id: int) -> None:
 @shared_task(name="orders.sweep_events")
 def sweep_events() -> None:
     """Finish what a worker or a broker lost, and what waits for its next try."""
-    for event_id in processing.due_events():
+    for event_id in for_a_turn(processing.due_events()):
         processing.process_event(event_id)
 
 
