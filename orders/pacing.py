@@ -1,4 +1,4 @@
-"""Turns: work that waits for gateways and mail servers stops after a while, so that none of them holds up the worker."""
+"""Turns: work that waits for gateways and mail servers stops after a while, so that none holds up the worker."""
 
 from collections.abc import Iterable, Iterator
 from time import monotonic
