@@ -7,13 +7,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from accounts import sessions
 from accounts.models import User
 
+GetResponse = Callable[[HttpRequest], HttpResponse]
 
-def preferences(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+
+def preferences(get_response: GetResponse) -> GetResponse:
     """Activate the signed-in user's time zone, and language unless the language menu has been used in this browser.
 
-    Synchronous on purpose: as the innermost middleware it keeps the whole stack in one thread hop under ASGI.
+    Synchronous on purpose, as what stands inside it: the whole stack is one thread hop under ASGI.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -40,3 +43,15 @@ def _use_time_zone(name: str) -> None:
         timezone.activate(ZoneInfo(name))
     except (ZoneInfoNotFoundError, ValueError):
         timezone.deactivate()
+
+
+def note_session(get_response: GetResponse) -> GetResponse:
+    """Keep the list of sessions true. After the answer, so that a page that signs out notes nothing."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if isinstance(request.user, User) and request.session.session_key:
+            sessions.note(request)
+        return response
+
+    return answer

@@ -6,6 +6,8 @@ from accounts import views
 
 urlpatterns = [
     path("profile", views.profile, name="profile"),
+    path("sessions/<int:session_id>/end", views.end_session, name="end_session"),
+    path("sessions/", views.sessions_page, name="usersessions_list"),  # before allauth's, whose POST it takes as well
     path("link/<int:user_id>/<str:token>", views.sign_in_link, name="sign_in_link"),
     path("", include("allauth.urls")),
 ]

@@ -1,10 +1,12 @@
 """Pages about one's own account that django-allauth does not have."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.utils import perform_login
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.views import ListUserSessionsView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,9 +15,9 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import sign_in_links
+from accounts import sessions, sign_in_links
 from accounts.forms import ProfileForm
 from accounts.models import User
 
@@ -68,3 +70,25 @@ def _keep_language(response: HttpResponseRedirect, user: User) -> HttpResponseRe
     else:
         response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
     return response
+
+
+class SessionsPage(ListUserSessionsView):  # type: ignore[misc] # comes without types
+    """Where one is signed in; its POST, allauth's, signs out everywhere else."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        places = sessions.places_of(context["sessions"], current_key=self.request.session.session_key)
+        return {**context, "places": places}
+
+
+sessions_page = SessionsPage.as_view()
+
+
+@require_POST
+@login_required
+def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
+    """Sign out one other browser."""
+    assert isinstance(request.user, User)
+    if sessions.end(user=request.user, session_id=session_id):
+        messages.success(request, _("Signed out there."))
+    return redirect("usersessions_list")

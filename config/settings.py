@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "config",
     "accounts",
@@ -74,6 +75,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "config.middleware.admin_policy",
     "accounts.middleware.preferences",
+    "accounts.middleware.note_session",
 ]
 RELAY_PATHS = (  # answered by the relay's own lean handler
     *("/v1", "/dashboard/billing", "/api/usage/token"),
@@ -175,7 +177,9 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True  # one address at a time; the old one stays until the new one is verified
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # mail to the owner when the password, the address or the second factor changes
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-MFA_TOTP_ISSUER = SITE_NAME
+MFA_ADAPTER = "accounts.adapters.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True  # browsers do it over HTTPS, and on http://localhost
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
