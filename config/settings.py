@@ -306,6 +306,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "SITE_ICON": "config.staff_menu.logo",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.staff_menu.logo"}],
+    "STYLES": ["config.staff_menu.styles"],
     "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.navigation"},
     "COLORS": {
         "primary": {  # the greens of static/css/tokens.css

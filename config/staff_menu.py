@@ -1,4 +1,4 @@
-"""The side bar of the staff admin, and its logo."""
+"""The side bar of the staff admin, its logo and its own style sheet."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from orders.attention import COUNTED, waiting_messages, waiting_orders
 
 # Title, icon (Material Symbols), app and model of the list behind it.
 SECTIONS = (
@@ -25,16 +27,35 @@ SECTIONS = (
         ),
     ),
     (
+        _("Sales"),
+        (
+            (_("Orders"), "shopping_cart", "orders", "order"),
+            (_("Packages"), "inventory_2", "orders", "package"),
+            (_("Coupons"), "local_offer", "orders", "coupon"),
+            (_("Redemption codes"), "confirmation_number", "orders", "codebatch"),
+        ),
+    ),
+    (
+        _("Payments"),
+        (
+            (_("Payment accounts"), "account_balance", "orders", "provideraccount"),
+            (_("Payments"), "payments", "orders", "payment"),
+            (_("Refunds"), "undo", "orders", "refund"),
+            (_("Gateway messages"), "webhook", "orders", "webhookevent"),
+            (_("Reconciliations"), "fact_check", "orders", "statement"),
+        ),
+    ),
+    (
         _("Money"),
         (
             (_("Wallets"), "account_balance_wallet", "billing", "wallet"),
             (_("Ledger"), "menu_book", "billing", "ledgerentry"),
             (_("Usage log"), "receipt_long", "billing", "usagerecord"),
             (_("Usage by hour"), "bar_chart", "billing", "usagerollup"),
-            (_("Packages"), "inventory_2", "orders", "package"),
         ),
     ),
 )
+WAITING = {"order": waiting_orders, "webhookevent": waiting_messages}  # how many of them wait for a person
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
@@ -43,7 +64,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": title,
             "items": [
-                {"title": word, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
+                _item(word, icon, app, model)
                 for word, icon, app, model in links
                 if request.user.has_perm(f"{app}.view_{model}")
             ],
@@ -52,6 +73,17 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def _item(word: Any, icon: str, app: str, model: str) -> dict[str, Any]:
+    item = {"title": word, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
+    count = WAITING[model]() if app == "orders" and model in WAITING else 0
+    return item | {"badge": f"{count - 1}+" if count == COUNTED else count} if count else item
+
+
 def logo(request: HttpRequest) -> str:
     """The address of the site's mark."""
     return static("img/logo.svg")
+
+
+def styles(request: HttpRequest) -> str:
+    """The address of what the admin's theme has no style for."""
+    return static("css/admin.css")

@@ -64,9 +64,9 @@ def _mark_sent(delivery: Delivery) -> None:
         move(delivery.order, start=[Order.Status.PAID], to=Order.Status.DELIVERED, what="delivered")
 
 
-def resend(delivery: Delivery, *, actor_id: int | None = None) -> bool:
+def resend(delivery: Delivery, *, actor_id: int | None = None, reason: str = "") -> bool:
     """Send the same message again: the same key, the same link."""
-    record(delivery.order, "mail sent again", actor_id=actor_id)
+    record(delivery.order, "mail sent again", note=reason, actor_id=actor_id)
     Delivery.objects.filter(pk=delivery.pk, state=_State.SENT).update(state=_State.WAITING)
     delivery.refresh_from_db()
     return deliver(delivery)

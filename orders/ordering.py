@@ -146,12 +146,20 @@ def clean_email(text: str) -> str:
 
 @again_after_races
 @transaction.atomic
-def cancel_order(order: Order, *, actor_id: int | None = None) -> bool:
+def cancel_order(order: Order, *, actor_id: int | None = None, reason: str = "") -> bool:
     """Cancel what nobody has paid, its coupon given back; False when it is not pending any more.
 
     Its attempts are closed at their gateways afterwards, by the poll.
     """
-    if not move(order, start=[Order.Status.PENDING], to=Order.Status.CANCELLED, what="cancelled", actor_id=actor_id):
+    is_cancelled = move(
+        order,
+        start=[Order.Status.PENDING],
+        to=Order.Status.CANCELLED,
+        what="cancelled",
+        note=reason,
+        actor_id=actor_id,
+    )
+    if not is_cancelled:
         return False
     coupons.release(order)
     order.attempts.filter(next_poll_at__isnull=False).update(next_poll_at=database_now())

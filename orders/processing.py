@@ -49,6 +49,15 @@ def process_event(event_id: int) -> None:
         _finish(event, state, note)
 
 
+def try_again(event_id: int) -> bool:
+    """Work on an event that came to nothing as if it were new; False for one that is done: that stays."""
+    undone = WebhookEvent.objects.filter(pk=event_id).exclude(state=State.DONE)
+    if not undone.update(state=State.NEW, next_try_at=database_now(), done_at=None):
+        return False
+    process_event(event_id)
+    return True
+
+
 def _process(event: WebhookEvent) -> tuple[State, str]:
     if event.is_live != event.account.is_live:
         logger.error("account %s got an event of the other mode: %s", event.account.slug, event.dedupe_key)

@@ -8,7 +8,7 @@ from orders.clock import database_now
 from orders.gateways import is_usable, opened, provider_of
 from orders.models import Payment, PaymentAttempt, ProviderAccount, Statement
 from orders.polling import take_in
-from orders.providers.base import GatewayError, PaymentStatus
+from orders.providers.base import GatewayError, PaymentState, PaymentStatus
 from orders.refund_reports import refunded_by_gateway
 
 logger = logging.getLogger("tollbooth.payments")
@@ -48,7 +48,7 @@ def reconcile(account: ProviderAccount, day: date) -> Statement:
     for attempt in attempts.select_related("order", "account").order_by("pk").iterator():
         findings.checked += 1
         try:
-            _compare(attempt, findings)
+            compare(attempt, findings)
         except GatewayError as error:
             findings.unanswered += 1
             logger.warning("attempt %s could not be compared: %s", attempt.number, error)
@@ -66,13 +66,18 @@ def reconcile(account: ProviderAccount, day: date) -> Statement:
     )[0]
 
 
-def _compare(attempt: PaymentAttempt, findings: Findings) -> None:
+def compare(attempt: PaymentAttempt, findings: Findings) -> PaymentState:
+    """Ask for one attempt, mend what can be mended and note what differs. Raises GatewayError."""
     ours = attempt.payments.order_by("pk").first()
     seen = take_in(attempt)
-    if ours is None:
-        if seen.status in _PAID:
-            findings.differs(attempt, "paid at the gateway, unknown here until now")
-        return
+    if ours is not None:
+        _compare_payment(attempt, ours, seen, findings)
+    elif seen.status in _PAID:
+        findings.differs(attempt, "paid at the gateway, unknown here until now")
+    return seen
+
+
+def _compare_payment(attempt: PaymentAttempt, ours: Payment, seen: PaymentState, findings: Findings) -> None:
     if seen.status not in _PAID:
         findings.differs(attempt, f"paid here, {seen.status} at the gateway")
     elif seen.amount is not None and seen.amount.minor != ours.amount_minor:

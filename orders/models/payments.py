@@ -115,7 +115,10 @@ class Payment(models.Model):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["account", "paid_at"], name="payment_by_day")]
+        indexes = [
+            models.Index(fields=["account", "paid_at"], name="payment_by_day"),
+            models.Index(fields=["order"], condition=~Q(state="accepted"), name="payment_unexpected"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["account", "txn_id"], name="payment_once_per_transaction"),
             models.UniqueConstraint(fields=["order"], condition=Q(state="accepted"), name="payment_one_accepted"),
@@ -161,7 +164,14 @@ class WebhookEvent(models.Model):
         verbose_name = _("gateway message")
         verbose_name_plural = _("gateway messages")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["next_try_at"], condition=Q(state="new"), name="webhook_due")]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=Q(state="new"), name="webhook_due"),
+            models.Index(fields=["state", "-id"], name="webhook_by_state"),
+            # How the messages about one order are found: each names it by one of these.
+            models.Index(fields=["reference"], condition=~Q(reference=""), name="webhook_by_reference"),
+            models.Index(fields=["provider_ref"], condition=~Q(provider_ref=""), name="webhook_by_provider_ref"),
+            models.Index(fields=["txn_id"], condition=~Q(txn_id=""), name="webhook_by_txn_id"),
+        ]
         constraints = [models.UniqueConstraint(fields=["account", "dedupe_key"], name="webhook_once")]
 
     def __str__(self) -> str:

@@ -58,13 +58,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One thing that an operator has to say about an account, for the form of the admin."""
+    """One thing that an operator has to say about an account, for the form of the admin; a `long` one in lines."""
 
     name: str
     label: str
     help: str = ""
     required: bool = True
     secret: bool = False
+    long: bool = False
 
 
 class RefundSupport(StrEnum):

@@ -17,6 +17,7 @@ class Manual(NoGateway):
             "instructions",
             gettext_noop("Instructions"),
             gettext_noop("Shown to the buyer: where to pay and what to quote."),
+            long=True,
         ),
     )
 

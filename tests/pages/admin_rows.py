@@ -8,9 +8,11 @@ from django.contrib import admin
 from django.urls import reverse
 
 from billing.models import LedgerEntry, PriceOverride, UsageRollup, Wallet
-from orders.models import Package
+from orders.codes import make_batch
+from orders.models import Coupon, Order, Package, Payment, PaymentAttempt, Refund, Statement, WebhookEvent
 from tests.billing.usage_rows import make_record
 from tests.factories import give, make_channel, make_group, make_price, make_token
+from tests.orders.shop import make_account
 from tokens.models import Group, GroupAccess
 
 SECRET = "upstream-secret-4711"
@@ -60,11 +62,43 @@ def make_rows(alice):
             "billing_usagerecord": record,
             "billing_usagerollup": rollup,
             "relay_channel": make_channel("http://127.0.0.1:9/v1", name="main", groups=[group], secret=SECRET),
-            "orders_package": Package.objects.create(
-                kind="top_up", code="ten", name="Ten", price_minor=990, base_quota=500_000
-            ),
+            **sold_to(alice),
         }
     )
+
+
+def sold_to(alice):
+    """A paid and refunded order, written as rows alone: pages show what is there."""
+    package = Package.objects.create(kind="top_up", code="ten", name="Ten", price_minor=990, base_quota=500_000)
+    account = make_account("manual", provider="manual", secret="", options={"instructions": "IBAN"})
+    terms = {"package": package, "package_code": "ten", "package_name": "Ten", "currency": "CNY"}
+    amounts = {"price_minor": 990, "amount_minor": 990, "base_credit": 10**9}
+    order = Order.objects.create(
+        **terms, **amounts, number="TOP1", kind="TOP", status="credited", user=alice, contact_email=alice.email,
+        expires_at=HOUR, paid_at=HOUR,
+    )  # fmt: skip
+    attempt = PaymentAttempt.objects.create(
+        number="A1", order=order, account=account, amount_minor=990, currency="CNY", expires_at=HOUR, state="succeeded"
+    )
+    money = {"order": order, "amount_minor": 990, "currency": "CNY"}
+    payment = Payment.objects.create(
+        **money, account=account, attempt=attempt, txn_id="T1", state="accepted", paid_at=HOUR
+    )
+    batch = make_batch(name="Fair", quota=500_000, count=2)
+    return {
+        "orders_package": package,
+        "orders_coupon": Coupon.objects.create(code="TEN", off_bps=1000),
+        "orders_order": order,
+        "orders_payment": payment,
+        "orders_provideraccount": account,
+        "orders_refund": Refund.objects.create(**money, payment=payment, idempotency_key="r1", state="failed"),
+        "orders_statement": Statement.objects.create(account=account, day=HOUR.date()),
+        "orders_webhookevent": WebhookEvent.objects.create(
+            account=account, dedupe_key="e1", kind="paid", reference="A1", body_sha256="0" * 64, state="done"
+        ),
+        "orders_codebatch": batch,
+        "orders_redemptioncode": batch.codes.first(),
+    }
 
 
 def list_url(name, query=""):

@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from config.staff_menu import SECTIONS
 from tests.factories import make_user
 from tests.pages.admin_rows import SECRET, list_url, make_rows, page_url, registered_names
 
@@ -14,7 +15,16 @@ NAMES = [
     "billing_usagerecord",
     "billing_usagerollup",
     "billing_wallet",
+    "orders_codebatch",
+    "orders_coupon",
+    "orders_order",
     "orders_package",
+    "orders_payment",
+    "orders_provideraccount",
+    "orders_redemptioncode",
+    "orders_refund",
+    "orders_statement",
+    "orders_webhookevent",
     "relay_channel",
     "tokens_group",
     "tokens_groupaccess",
@@ -24,12 +34,27 @@ ADDABLE = [
     "accounts_user",
     "billing_modelprice",
     "billing_priceoverride",
+    "orders_codebatch",
+    "orders_coupon",
     "orders_package",
+    "orders_provideraccount",
     "relay_channel",
     "tokens_group",
     "tokens_groupaccess",
 ]
-READ_ONLY = ["billing_ledgerentry", "billing_usagerecord", "billing_usagerollup", "billing_wallet", "tokens_token"]
+READ_ONLY = [
+    "billing_ledgerentry",
+    "billing_usagerecord",
+    "billing_usagerollup",
+    "billing_wallet",
+    "orders_order",
+    "orders_payment",
+    "orders_redemptioncode",
+    "orders_refund",
+    "orders_statement",
+    "orders_webhookevent",
+    "tokens_token",
+]
 
 
 @pytest.fixture
@@ -131,5 +156,7 @@ def test_the_wider_policy_is_for_the_admin_alone(staff):
 
 def test_the_side_bar_names_every_list(staff):
     html = staff.get(reverse("admin:index")).content.decode()
-    for word in ("Users", "Groups", "Tokens", "Channels", "Model prices", "Wallets", "Ledger", "Usage log", "Packages"):
-        assert word in html
+    for section in SECTIONS:
+        for word, _icon, app, model in section[1]:
+            assert str(word) in html
+            assert list_url(f"{app}_{model}") in html
