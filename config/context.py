@@ -1,6 +1,7 @@
 """Template context every page shares."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -8,12 +9,29 @@ from django.http import HttpRequest
 from config.theme import theme_of
 
 
+def api_base_url(request: HttpRequest) -> str:
+    """The relay's base URL as this visitor reaches it: under another host name of ours the same site answers.
+
+    A base URL with a host of its own is the operator's word and the same for everybody. The scheme is SITE_URL's,
+    because a proxy in front of us may have taken TLS off.
+    """
+    site = urlsplit(settings.SITE_URL)
+    if f"{settings.SITE_URL}/v1" != settings.API_BASE_URL or request.get_host() == site.netloc:
+        return str(settings.API_BASE_URL)
+    return f"{site.scheme}://{request.get_host()}/v1"
+
+
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The site's name and addresses, whether this is a demo, and the reader's theme."""
+    """The site's name and addresses, whether this is a demo, and the reader's theme.
+
+    `api_host` is the base URL for clients that add /v1 by themselves.
+    """
+    base_url = api_base_url(request)
     return {
         "site_name": settings.SITE_NAME,
         "site_url": settings.SITE_URL,
-        "api_base_url": settings.API_BASE_URL,
+        "api_base_url": base_url,
+        "api_host": base_url.removesuffix("/v1"),
         "is_demo": settings.DEMO,
         "theme": theme_of(request),
     }

@@ -14,7 +14,7 @@ handler500 = "config.error_pages.server_error"
 
 urlpatterns = [
     # Pages
-    path("", include("relay.urls")),  # Home, Pricing
+    path("", include("relay.urls")),  # Home, Pricing, Docs
     path("", include("billing.urls")),  # Dashboard, Usage log
     path("", include("tokens.urls")),  # Token Management
     path("", include("orders.urls")),  # buying: pay pages, wallet, orders

@@ -35,9 +35,14 @@ class InternalError(DomainError):
     """Our own fault, told without details."""
 
 
+def type_of(status: int) -> str:
+    """What OpenAI's shape calls the errors of a status."""
+    return _TYPES.get(status, "invalid_request_error")
+
+
 def error_object(error: DomainError) -> dict[str, Any]:
     """`{"error": {message, type, param, code}}`."""
-    kind = _TYPES.get(error.status, "invalid_request_error")
+    kind = type_of(error.status)
     return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.code}}
 
 
