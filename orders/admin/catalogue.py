@@ -162,7 +162,7 @@ def percent_words(bps: int) -> str:
 
 
 class CouponForm(PricedForm):
-    percent = PercentField(label=_("Percent off"), required=False, help_text=_("Of a percentage: 10 takes a tenth off."))
+    percent = PercentField(label=_("Percent off"), required=False, help_text=_("10 takes a tenth off."))
     off = FiatField(label=_("Amount off"), required=False, help_text=_("Of an amount, in the coupon's currency: 5.00."))
     amounts = (("off", "off_minor"),)
 
