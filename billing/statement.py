@@ -46,6 +46,14 @@ class Line:
         return self.entry.kind if self.entry else USAGE
 
     @property
+    def note(self) -> str:
+        """Why, in words for the customer: what an operator wrote beside a refund is not."""
+        entry = self.entry
+        if entry is None or (entry.kind == LedgerEntry.Kind.REFUND and entry.reference):
+            return ""
+        return entry.reason
+
+    @property
     def day_after(self) -> date:
         return self.day + timedelta(days=1)
 
@@ -135,7 +143,7 @@ def _row(line: Line, zone: tzinfo) -> tuple[object, ...]:
         return line.day.isoformat(), USAGE, Dollars(line.amount), "", "", "", line.requests, ""
     time = entry.created_at.astimezone(zone).isoformat(timespec="seconds")
     balance = Dollars(entry.balance_after)
-    return time, entry.kind, Dollars(line.amount), balance, entry.reference, entry.reason, "", entry.pk
+    return time, entry.kind, Dollars(line.amount), balance, entry.reference, line.note, "", entry.pk
 
 
 @dataclass(frozen=True, slots=True)

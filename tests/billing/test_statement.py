@@ -130,6 +130,18 @@ def test_usage_that_cost_nothing_is_no_line(token, alice):
     assert statement_page(alice, zone=UTC).lines == []
 
 
+def test_what_an_operator_wrote_beside_a_refund_stays_with_them(alice):
+    enter(alice, NOW, kind="refund", reference="TOP1", reason="looks like fraud")
+    enter(alice, NOW, kind="refund", reason="Debt of an earlier refund")
+    enter(alice, NOW, kind="adjustment", reason="for your patience")
+    assert [line.note for line in statement_page(alice, zone=UTC).lines] == [
+        "for your patience",
+        "Debt of an earlier refund",
+        "",
+    ]
+    assert "fraud" not in "".join(statement_csv(alice, zone=UTC))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_shown_alone(token, alice, kind):
     for each in KINDS:
