@@ -42,7 +42,7 @@ _STAGES = {
 }
 CHANGING = (Stage.CHOOSE, Stage.PAY, Stage.ENDING, Stage.DELIVERING, Stage.REVIEW, Stage.REFUNDING)
 _STEPS = {Stage.CHOOSE: 2, Stage.PAY: 2, Stage.ENDING: 2, Stage.REVIEW: 2, Stage.DELIVERING: 3, Stage.DONE: 4}
-WAITING = (Stage.PAY, Stage.ENDING, Stage.DELIVERING)  # for something that takes seconds
+WAITING = (Stage.PAY, Stage.ENDING, Stage.DELIVERING)
 _OPEN = PaymentAttempt.State.OPEN
 
 
@@ -60,11 +60,16 @@ class PayPage:
     @property
     def is_changing(self) -> bool:
         """Whether the page should look for news by itself."""
-        return self.stage in CHANGING
+        return self.stage in CHANGING or self.is_mail_on_its_way
 
     @property
     def is_waiting(self) -> bool:
-        return self.stage in WAITING
+        """Whether they are expected within seconds."""
+        return self.stage in WAITING or self.is_mail_on_its_way
+
+    @property
+    def is_mail_on_its_way(self) -> bool:
+        return self.delivery is not None and self.delivery.state == Delivery.State.WAITING
 
     @property
     def step(self) -> int:
@@ -74,10 +79,6 @@ class PayPage:
     @property
     def is_purchase(self) -> bool:
         return self.order.kind == Order.Kind.PURCHASE
-
-    @property
-    def is_paid(self) -> bool:
-        return self.stage in (Stage.DELIVERING, Stage.DONE)
 
     @property
     def template(self) -> str:

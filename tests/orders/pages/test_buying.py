@@ -15,6 +15,10 @@ def test_tiles_lead_to_buying(client, shop):
     assert 'href="/topup?package=topup_100"' in page
 
 
+def test_who_is_signed_in_tops_up_in_the_wallet(client_of, alice, shop):
+    assert 'href="/wallet?package=topup_100"' in client_of(alice).get("/pricing").content.decode()
+
+
 def test_a_stranger_orders_and_is_led_to_the_pay_page(client, shop):
     response = client.post("/pricing/buy/starter", {"email": " Bob@Example.com ", "coupon": ""})
     order = Order.objects.get()

@@ -7,7 +7,9 @@ from django.core import mail
 from django.utils import timezone
 
 from orders.access import page_token, page_url, pay_url
-from orders.models import Order, PaymentAttempt
+from orders.delivering import deliver
+from orders.models import Delivery, Order, PaymentAttempt
+from orders.polling import take_in
 from orders.providers.base import Checkout, GatewayUnreachable
 from tests.orders.shop import make_account, order_purchase, order_top_up, pay
 
@@ -198,6 +200,16 @@ def test_when_the_time_is_over_the_gateway_is_asked_once_more(order, page_of):
     assert "Open the payment page" not in page
 
 
+def test_a_top_up_looks_for_its_mail_until_that_is_sent(shop, gateway, page_of):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.pays(attempt)
+    take_in(attempt)
+    assert "data-pay-status" in page_of(order)
+    deliver(Delivery.objects.select_related("order", "token").get())
+    assert "data-pay-status" not in page_of(order)
+
+
 def test_a_top_up_is_told_as_one(shop, page_of):
     order = order_top_up()
     page = page_of(moved(order, status="credited"))
@@ -218,7 +230,10 @@ def test_what_went_off_sale_cannot_be_ordered_again(order, page_of):
 def test_the_mail_is_sent_again(client, delivered):
     mail.outbox.clear()
     assert "on its way again" in act(client, delivered, "resend").content.decode()
-    assert [message.to for message in mail.outbox] == [["bob@example.com"]]
+    [message] = mail.outbox
+    assert message.to == ["bob@example.com"]
+    assert page_url(delivered) in message.body
+    assert "¥20.00" in message.body
 
 
 def test_the_mail_is_not_sent_again_and_again(client, delivered):
