@@ -16,6 +16,8 @@ SENTENCES: Final[Mapping[str, Promise]] = {
     "unexpected payment": _("A payment arrived that was not expected. The operator looks at it."),
     "review": _("The operator looks at the payment."),
     "accepted": _("The operator accepted the payment."),
+    "received by hand": _("The operator noted that the payment arrived."),
+    "verified": _("The operator asked the payment provider."),
     "credited": _("The credit is on the account."),
     "delivered": _("The key was sent by mail."),
     "mail sent again": _("The mail was sent again."),
