@@ -1,11 +1,25 @@
-"""Where django-allauth asks the product: what second factors are called."""
+"""Where django-allauth asks the product: what second factors are called, and whom another provider may sign in."""
 
+from typing import Any, NoReturn
+
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
+from allauth.socialaccount.providers.base.provider import Provider
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from config.egress.errors import EgressError
+from config.egress.session import Session
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc] # comes without types
@@ -21,3 +35,64 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc] # comes without ty
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
         return _("Passkey %(number)d") % {"number": number} if number > 1 else _("Passkey")
+
+
+class OtherAccounts(DefaultSocialAccountAdapter):  # type: ignore[misc] # comes without types
+    """Sign-in by another provider. Of what it says about addresses, only what it has verified is believed."""
+
+    def get_requests_session(self) -> Session:
+        return _ProviderSession()
+
+    def get_app(self, request: HttpRequest, provider: str, client_id: str | None = None) -> SocialApp:
+        try:
+            return super().get_app(request, provider, client_id)
+        except SocialApp.DoesNotExist:
+            raise Http404 from None  # nobody has configured it
+
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[User, str] | None:
+        """The account that has a verified address as its own.
+
+        An address that somebody has only entered, and not confirmed, is on no account's row: it leads nowhere.
+        """
+        for address in _verified(sociallogin):
+            user = User.objects.filter(email__iexact=address.email).first()
+            if user is not None:
+                return user, address.email
+        return None
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Nobody signs up by an address that the provider has not verified."""
+        if sociallogin.is_existing or sociallogin.state.get("process") == AuthProcess.CONNECT:
+            return
+        addresses = _verified(sociallogin)
+        if not addresses:
+            _turn_away(request, sociallogin.account.get_provider(request))
+        sociallogin.email_addresses = addresses
+        sociallogin.user.email = addresses[0].email.lower()
+
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> User:
+        user: User = super().populate_user(request, sociallogin, data)
+        user.name = (data.get("name") or "")[: User._meta.get_field("name").max_length]
+        return user
+
+
+class _ProviderSession(Session):
+    """The way out, with its refusals as errors that allauth makes a page of."""
+
+    def send(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().send(*args, **options)
+        except EgressError as error:
+            raise OAuth2Error(str(error)) from error
+
+
+def _verified(sociallogin: SocialLogin) -> list[EmailAddress]:
+    """The primary one first. Some providers send the word "false", which would count as true."""
+    addresses = [address for address in sociallogin.email_addresses if str(address.verified).lower() == "true"]
+    return sorted(addresses, key=lambda address: not address.primary)
+
+
+def _turn_away(request: HttpRequest, provider: Provider) -> NoReturn:
+    sentence = _("%(provider)s has not verified your email address. Verify it there, or sign up here with a password.")
+    messages.error(request, sentence % {"provider": provider.name})
+    raise ImmediateHttpResponse(redirect("account_signup"))

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group as PermissionGroup
@@ -20,7 +21,7 @@ from accounts.services import set_active
 from accounts.staff import StaffAdmin
 
 # Their own pages would show e-mail keys and the seeds of second factors, and let staff confirm addresses unseen.
-for model in (EmailAddress, Authenticator, UserSession, PermissionGroup):
+for model in (EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken, PermissionGroup):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

@@ -8,6 +8,7 @@ urlpatterns = [
     path("profile", views.profile, name="profile"),
     path("sessions/<int:session_id>/end", views.end_session, name="end_session"),
     path("sessions/", views.sessions_page, name="usersessions_list"),  # before allauth's, whose POST it takes as well
+    path("with/<slug:provider_id>", views.sign_in_with, name="sign_in_with"),
     path("link/<int:user_id>/<str:token>", views.sign_in_link, name="sign_in_link"),
     path("", include("allauth.urls")),
 ]

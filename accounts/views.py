@@ -6,6 +6,9 @@ from urllib.parse import urlencode
 from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.utils import perform_login
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.socialaccount.adapter import get_adapter as other_accounts
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.usersessions.views import ListUserSessionsView
 from django.conf import settings
 from django.contrib import messages
@@ -92,3 +95,17 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
     if sessions.end(user=request.user, session_id=session_id):
         messages.success(request, _("Signed out there."))
     return redirect("usersessions_list")
+
+
+@require_POST
+def sign_in_with(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Go to another provider, by a page: a form whose answer redirects to another site breaks our own form-action."""
+    provider = other_accounts(request).get_provider(request, provider_id)
+    try:
+        response: HttpResponse = provider.redirect_from_request(request)
+    except (OAuth2Error, OSError, ValueError, KeyError) as error:  # it is away, or says nonsense about itself
+        failed: HttpResponse = render_authentication_error(request, provider, exception=error)
+        return failed
+    if not isinstance(response, HttpResponseRedirect):
+        return response
+    return render(request, "accounts/leaving.html", {"address": response.url, "provider": provider})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from allauth.account.signals import email_confirmed
+from allauth.account.signals import email_confirmed, user_signed_up
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
@@ -24,6 +24,13 @@ def open_wallet(instance: User, created: bool, raw: bool, **_signal: Any) -> Non
 def welcome(email_address: EmailAddress, **_signal: Any) -> None:
     """Every verified address sends this; the credit is granted once a user."""
     trial.grant_credit(user_id=email_address.user_id)
+
+
+@receiver(user_signed_up)
+def welcome_verified(user: User, **_signal: Any) -> None:
+    """Whose address another provider has verified is sent no code, and confirms nothing here."""
+    if EmailAddress.objects.filter(user=user, verified=True).exists():
+        trial.grant_credit(user_id=user.pk)
 
 
 @receiver([post_save, post_delete], sender=ModelPrice)

@@ -50,6 +50,10 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "config",
     "accounts",
@@ -180,6 +184,30 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_ADAPTER = "accounts.adapters.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True  # browsers do it over HTTPS, and on http://localhost
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.OtherAccounts"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # by an address the provider has verified, as the adapter reads it
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS = {  # offered on the sign-in page when the client id is set
+    name: {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [{"client_id": client_id, "secret": env.str(f"{name.upper()}_CLIENT_SECRET")}],
+    }
+    for name in ("google", "github")
+    if (client_id := env.str(f"{name.upper()}_CLIENT_ID", default=""))
+}
+if OIDC_CLIENT_ID := env.str("OIDC_CLIENT_ID", default=""):
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": env.str("OIDC_NAME", default="OpenID Connect"),  # on the button
+                "client_id": OIDC_CLIENT_ID,
+                "secret": env.str("OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": env.str("OIDC_SERVER_URL")},  # where .well-known/openid-configuration is
+            }
+        ],
+    }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
