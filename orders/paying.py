@@ -72,6 +72,7 @@ def _attempt(order: Order, account: ProviderAccount) -> PaymentAttempt:
     attempt = unfinished.filter(expires_at__gt=now).first()
     if attempt is not None:
         return attempt
+    _wait_for_slow_money(order, account)
     return PaymentAttempt.objects.create(
         number=attempt_number(order.number, order.attempts.count() + 1),
         order=order,
@@ -81,6 +82,15 @@ def _attempt(order: Order, account: ProviderAccount) -> PaymentAttempt:
         expires_at=order.expires_at,
         next_poll_at=now + POLL_AFTER,
     )
+
+
+def _wait_for_slow_money(order: Order, account: ProviderAccount) -> None:
+    """A bank transfer takes days: the order stays payable, its price and coupon with it."""
+    days = provider_of(account).capabilities(opened(account)).slow_days
+    until = database_now() + timedelta(days=days)
+    pending = Order.objects.filter(pk=order.pk, status=Order.Status.PENDING, expires_at__lt=until)
+    if days and pending.update(expires_at=until):
+        order.expires_at = until
 
 
 def set_up(attempt: PaymentAttempt, client_ip: str = "") -> None:

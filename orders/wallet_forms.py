@@ -19,8 +19,8 @@ class TopUpForm(forms.Form):
     )
     coupon = forms.CharField(label=_("Coupon"), required=False, max_length=40, widget=forms.TextInput(attrs=_CODE))
 
-    def __init__(self, data: QueryDict | None = None, *, packages: list[Package]) -> None:
-        super().__init__(data)
+    def __init__(self, data: QueryDict | None = None, *, packages: list[Package], package: str = "") -> None:
+        super().__init__(data, initial={"package": package})
         choice = self.fields["package"]
         assert isinstance(choice, forms.ChoiceField)
         choice.choices = [(package.code, package.name) for package in packages]

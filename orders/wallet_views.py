@@ -95,7 +95,7 @@ def _page(request: HttpRequest, *, status: int = 200, **bound: forms.Form) -> Ht
     packages = selectors.top_ups_on_sale()
     context = {
         "packages": packages,
-        "top_up": TopUpForm(packages=packages),
+        "top_up": TopUpForm(packages=packages, package=request.GET.get("package", "")),
         "redeem": RedeemForm(),
         "notice": NoticeForm(initial={"below": user.wallet.notify_below}),
         **_figures(user),

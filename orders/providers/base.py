@@ -78,7 +78,7 @@ class RefundSupport(StrEnum):
 class Capabilities:
     """What an account can do. `confirms` says that a webhook's word is proof enough; else the gateway is asked.
 
-    No currencies means every one.
+    No currencies means every one. `slow_days` is how long money may be on its way, where an order lives shorter.
     """
 
     currencies: frozenset[str]
@@ -88,6 +88,7 @@ class Capabilities:
     query: bool = False
     close: bool = False
     confirms: bool = False
+    slow_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ class Manual(NoGateway):
     )
 
     def capabilities(self, account: Account) -> Capabilities:
-        """Every currency, any sum; refunds by hand."""
-        return Capabilities(currencies=frozenset())
+        """Every currency, any sum, a week for the transfer; refunds by hand."""
+        return Capabilities(currencies=frozenset(), slow_days=7)
 
     def check_config(self, account: Account) -> list[str]:
         """Without instructions nobody could pay."""

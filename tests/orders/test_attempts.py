@@ -1,8 +1,12 @@
 """Starting to pay: one attempt a gateway, whatever it answers, and however often it is asked."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from billing.proof import check_books
+from orders import polling
 from orders.models import Order, Payment, PaymentAttempt
 from orders.ordering import OrderRefused
 from orders.paying import PayFailed
@@ -150,3 +154,14 @@ def test_the_gateways_own_number_and_page_are_kept(gateway, order):
         "weixin://x",
         "ref-1",
     )
+
+
+def test_a_bank_transfer_has_a_week(order):
+    row = make_account("bank", provider="manual", secret="", options={"instructions": "IBAN …"})
+    attempt = pay(order, row.slug)
+    order.refresh_from_db()
+    assert order.expires_at == attempt.expires_at
+    assert timedelta(days=6) < order.expires_at - timezone.now() <= timedelta(days=7)
+    polling.expire_due()
+    order.refresh_from_db()
+    assert order.status == Order.Status.PENDING
