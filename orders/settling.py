@@ -116,8 +116,13 @@ def _to_review(order: Order, attempt: PaymentAttempt, received: Received, state:
 @again_after_races
 @transaction.atomic
 def accept(payment: Payment, *, actor_id: int, reason: str) -> bool:
-    """An operator honours a payment in review, by the order's own terms. False when it was decided already."""
-    order = Order.objects.get(pk=payment.order_id)
+    """An operator honours a payment in review, by the order's own terms. False when it was decided already.
+
+    A payment of which a part was given back was decided by that: the rest can only be given back too.
+    """
+    order = Order.objects.select_for_update().get(pk=payment.order_id)
+    if Payment.objects.filter(pk=payment.pk, refunded_minor__gt=0).exists():
+        return False
     if not move(
         order,
         start=[Order.Status.REVIEW],

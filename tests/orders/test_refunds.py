@@ -17,6 +17,7 @@ from orders.providers.base import (
     RefundSupport,
 )
 from orders.refunding import RefundRefused, request_refund, submit
+from orders.settling import accept
 from tests.factories import give, make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, pay, report
 
@@ -223,6 +224,16 @@ def test_from_review_the_money_goes_back_and_nothing_was_credited(shop, gateway,
     payment = Payment.objects.get()
     submit(request_refund(payment=payment, amount_minor=9_999, reason="wrong", actor_id=carol.pk, key="k"))
     assert (now(order).status, balance_of(order)) == (_S.REFUNDED, 0)
+
+
+def test_what_was_partly_given_back_from_review_is_not_accepted_any_more(shop, gateway, carol):
+    gateway.confirms = True
+    order = order_top_up()
+    report(shop, pay(order), minor=9_999)
+    payment = Payment.objects.get()
+    submit(request_refund(payment=payment, amount_minor=1, reason="", actor_id=carol.pk, key="k"))
+    assert not accept(payment, actor_id=carol.pk, reason="after all")
+    assert (now(order).status, balance_of(order)) == (_S.REVIEW, 0)
 
 
 def test_a_quota_of_the_keys_own_shrinks_with_the_refund(shop, gateway, carol):
