@@ -406,12 +406,14 @@ class UsageRecord(models.Model):
 
 ROLLED_SUMS = ("requests", "succeeded", "input_tokens", "cached_tokens", "output_tokens", "charge")
 STREAMED_SUMS = tuple(f"streamed_{name}" for name in ROLLED_SUMS)
+COST_SUMS = ("cost", "costed_charge")
 
 
 class UsageRollup(models.Model):
     """Usage of one hour by account, key, model, group, channel and the day it counts in for the key's caps.
 
-    Written once an hour has no open request left. `streamed_…` is the part of each sum that was answered as a stream.
+    Written once an hour has no open request left. `streamed_…` is the part of each sum that was answered as a stream;
+    `cost` what the upstreams took, as far as that is known, and `costed_charge` what was charged for those requests.
     """
 
     hour = models.DateTimeField()
@@ -433,6 +435,8 @@ class UsageRollup(models.Model):
     streamed_cached_tokens = models.BigIntegerField(default=0)
     streamed_output_tokens = models.BigIntegerField(default=0)
     streamed_charge = models.BigIntegerField(default=0)
+    cost = models.BigIntegerField(default=0)
+    costed_charge = models.BigIntegerField(default=0)
 
     class Meta:
         indexes = [

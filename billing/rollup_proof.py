@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncHour
 
-from billing.models import ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
+from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
 from billing.rollups import ALL_SUMS, KEYS, created_in, roll_up_again, rolled_span
 from billing.spans import HOUR, Span, floor_hour
 
 SLICES = 7 * 24
 DAY = timedelta(days=1)
 MARK = "proof"  # the `RollupMark` that says how far this round of slices got
-SUMS = (*ROLLED_SUMS, *STREAMED_SUMS)
+SUMS = (*ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS)
 
 _Key = tuple[Any, ...]
 

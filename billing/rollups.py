@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Aggregate, BigIntegerField, Count, DateTimeField, F, Q, Sum, Value
 from django.db.models.functions import Coalesce
 
-from billing.models import ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
+from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
 from billing.pricing import COMPLETION_KINDS, PROMPT_KINDS
 from billing.spans import HOUR, Span, floor_hour
 from config.kernel.ids import first_uuid7_of
@@ -44,9 +44,11 @@ def _sums(where: Q | None = None) -> tuple[Aggregate, ...]:
 
 ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(ROLLED_SUMS, _sums(), strict=True)}
 _STREAMED = zip(STREAMED_SUMS, _sums(Q(is_stream=True)), strict=True)
-ALL_SUMS = ROW_SUMS | {f"sum_{name}": expression for name, expression in _STREAMED}
+_COSTS = (Sum("cost", default=0), Sum("charge", filter=Q(cost__isnull=False), default=0))
+COST_ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(COST_SUMS, _COSTS, strict=True)}
+ALL_SUMS = ROW_SUMS | {f"sum_{name}": expression for name, expression in _STREAMED} | COST_ROW_SUMS
 KEYS = ("user_id", "token_id", "model", "group", "channel_id", "counted_on")
-COLUMNS = (*KEYS, "hour", *ROLLED_SUMS, *STREAMED_SUMS)
+COLUMNS = (*KEYS, "hour", *ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS)
 
 
 def created_in(span: Span) -> Q:

@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from orders.admin.business import PERMISSIONS
 from orders.attention import COUNTED, waiting_messages, waiting_orders
 
 # Title, icon (Material Symbols), app and model of the list behind it.
@@ -60,7 +61,7 @@ WAITING = {"order": waiting_orders, "webhookevent": waiting_messages}  # how man
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Sections and links, those alone whose lists this member of staff may see."""
-    return [
+    sections: list[dict[str, Any]] = [
         {
             "title": title,
             "items": [
@@ -71,6 +72,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for title, links in SECTIONS
     ]
+    if request.user.has_perms(PERMISSIONS):
+        business = {"title": _("Business"), "icon": "monitoring", "link": reverse("staff-business")}
+        sections.insert(0, {"title": "", "items": [business]})
+    return sections
 
 
 def _item(word: Any, icon: str, app: str, model: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from accounts import staff
 from config import health, theme
+from orders.admin import business
 from relay import balance
 from relay.v1 import UnknownPath
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("theme", theme.set_theme, name="set-theme"),
     path("admin/login/", staff.sign_in),  # before the admin's own
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/business/", admin.site.admin_view(business.page), name="staff-business"),
     path("admin/", admin.site.urls),
     # APIs
     path("v1/", include("relay.v1_urls")),
