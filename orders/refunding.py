@@ -16,6 +16,7 @@ from config.kernel.errors import InvalidInput
 from config.kernel.money import NanoUSD
 from orders.clock import database_now
 from orders.discounts import credit_of_refund
+from orders.fiat import format_fiat
 from orders.gateways import opened, provider_of
 from orders.history import move, record
 from orders.models import Delivery, Order, Payment, Refund
@@ -257,7 +258,7 @@ def finish(refund: Refund) -> bool:
     to = _S.REFUNDED if whole else _S.PARTIALLY_REFUNDED
     if payment.state != Payment.State.ACCEPTED and not whole:
         to = _S.REVIEW
-    note = f"{refund.amount_minor} {refund.currency}"
+    note = format_fiat(refund.amount_minor, refund.currency)
     move(order, start=[_S.REFUND_PENDING], to=to, what="refunded", note=note, actor_id=refund.actor_id)
     return True
 

@@ -22,6 +22,7 @@ from config.kernel.money import NanoUSD
 from config.kernel.sealing import seal
 from orders import coupons
 from orders.clock import database_now
+from orders.fiat import format_fiat
 from orders.history import move, record
 from orders.models import Delivery, Order, Payment, PaymentAttempt
 from orders.providers.base import Money
@@ -107,7 +108,7 @@ def _to_review(order: Order, attempt: PaymentAttempt, received: Received, state:
     """Keep the money visible and give nothing for it yet. An order that is paid already stays as it is."""
     _record_payment(attempt, received, state)
     start = [Order.Status.PENDING, Order.Status.EXPIRED, Order.Status.CANCELLED]
-    note = f"{received.amount.minor} {received.amount.currency}, {received.txn_id}"
+    note = f"{format_fiat(*received.amount)}, {received.txn_id}"
     if not move(order, start=start, to=Order.Status.REVIEW, what="review", note=note, review_reason=reason):
         record(order, "unexpected payment", note=note)
     return Verdict.REVIEW

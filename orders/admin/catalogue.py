@@ -186,6 +186,7 @@ class CouponForm(PricedForm):
         self.fields["off"].initial = self.instance.off_minor or None
         packages: Any = self.fields["packages"]
         packages.widget = UnfoldAdminCheckboxSelectMultipleWidget(choices=packages.choices)
+        packages.help_text = Coupon._meta.get_field("packages").help_text  # without how to choose in a list box
 
     def clean_code(self) -> str:
         return str(self.cleaned_data["code"]).strip().upper()
@@ -215,7 +216,7 @@ class CouponAdmin(StaffAdmin):
     actions = ("switch_on", "switch_off")
     fieldsets = (
         (None, {"fields": ("code", "kind", ("percent", "off"), "currency")}),
-        (_("Limits"), {"fields": (("starts_at", "ends_at"), ("max_uses", "per_customer"), "packages")}),
+        (_("Limits"), {"fields": ("starts_at", "ends_at", ("max_uses", "per_customer"), "packages")}),
         (_("State"), {"fields": ("is_active", "used")}),
     )
     readonly_fields = ("used",)

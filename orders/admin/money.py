@@ -56,7 +56,7 @@ class PaymentAdmin(EndlessAdmin):
     status = state_column("state", TONES[Payment], gettext_lazy("state"))
     fields = readonly_fields = (
         *("order_link", "account_link", "attempt", "txn_id"),
-        *("amount", "refunded", "status", "paid", "noted"),
+        *("amount", "refunded", "state", "paid", "noted"),
     )
 
     def get_search_results(
@@ -88,7 +88,7 @@ class RefundAdmin(EndlessAdmin):
     credit_usd = usd_column("credit", gettext_lazy("credit taken back"))
     status = state_column("state", TONES[Refund], gettext_lazy("state"))
     fields = readonly_fields = (
-        *("order_link", "payment_link", "amount", "credit_usd", "status", "is_by_hand", "is_dispute"),
+        *("order_link", "payment_link", "amount", "credit_usd", "state", "is_by_hand", "is_dispute"),
         *("reason", "error", "refund_ref", "tries", "actor", "created", "done"),
     )
 
@@ -128,7 +128,7 @@ class WebhookEventAdmin(EndlessAdmin):
     status = state_column("state", TONES[WebhookEvent], gettext_lazy("state"))
     fields = readonly_fields = (
         *("account_link", "kind_label", "order_link", "reference", "provider_ref", "txn_id", "refund_ref", "amount"),
-        *("status", "note", "tries", "received", "happened", "next_try", "done", "is_live", "dedupe_key"),
+        *("state", "note", "tries", "received", "happened", "next_try", "done", "is_live", "dedupe_key"),
         "body_sha256",
     )
 
@@ -250,7 +250,7 @@ class StatementAdmin(EndlessAdmin):
     change_form_outer_after_template = "admin/orders/statement/differences.html"
     made = time_column("created_at", gettext_lazy("made"))
     account_link = link_column("account", gettext_lazy("account"))
-    fields = readonly_fields = ("account_link", "day", "verdict", "checked", "unanswered", "made")
+    fields = readonly_fields = ("account_link", "day", "result", "checked", "unanswered", "made")
 
     @admin.display(description=gettext_lazy("differences"))
     def difference_count(self, statement: Statement) -> int:
@@ -258,8 +258,12 @@ class StatementAdmin(EndlessAdmin):
 
     @display(description=gettext_lazy("result"), label={AGREES: "success", DIFFERS: "danger", UNANSWERED: "warning"})
     def verdict(self, statement: Statement) -> Any:
-        name = DIFFERS if statement.differences else UNANSWERED if statement.unanswered else AGREES
+        name = verdict_of(statement)
         return name, VERDICTS[name]
+
+    @admin.display(description=gettext_lazy("result"))
+    def result(self, statement: Statement) -> Any:
+        return VERDICTS[verdict_of(statement)]
 
     def has_compare_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("orders.add_statement")
@@ -289,6 +293,13 @@ class StatementAdmin(EndlessAdmin):
         statement = Statement.objects.filter(pk=object_id).first() if object_id and object_id.isdecimal() else None
         lines = difference_lines(statement) if statement else []
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "differences": lines})
+
+
+def verdict_of(statement: Statement) -> str:
+    """One of VERDICTS."""
+    if statement.differences:
+        return DIFFERS
+    return UNANSWERED if statement.unanswered else AGREES
 
 
 def difference_lines(statement: Statement) -> list[dict[str, Any]]:

@@ -45,8 +45,7 @@ class OrderAdmin(OrderActions, EndlessAdmin):
         "package_name",
         "amount",
         "credit_usd",
-        "contact_email",
-        "user",
+        "buyer",
         "provider",
         "created",
         "paid",
@@ -75,7 +74,7 @@ class OrderAdmin(OrderActions, EndlessAdmin):
     group_link = link_column("group", _("group"))
     coupon_link = link_column("coupon", _("coupon"))
     fieldsets = (
-        (None, {"fields": (("number", "state"), ("kind_label", "package_link"), ("contact_email", "account_link"))}),
+        (None, {"fields": (("number", "status"), ("kind_label", "package_link"), ("contact_email", "account_link"))}),
         (
             _("Terms"),
             {
@@ -134,6 +133,12 @@ class OrderAdmin(OrderActions, EndlessAdmin):
     @display(description=_("kind"), ordering="kind")
     def kind_label(self, order: Order) -> str:
         return order.get_kind_display()
+
+    @admin.display(description=_("e-mail"), ordering="contact_email")
+    def buyer(self, order: Order) -> str:
+        """With the account that is credited, where that is another's."""
+        account = order.user.email if order.user else order.contact_email
+        return order.contact_email if account == order.contact_email else f"{order.contact_email} → {account}"
 
     @admin.display(description=_("provider"))
     def provider(self, order: Order) -> str:

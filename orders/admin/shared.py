@@ -152,7 +152,7 @@ def operation_page(
         "back_url": url_of(row) if row else "",
         "form": form,
         "lead": lead,
-        "submit": submit,
+        "submit_word": submit,
         "facts": facts,
         "is_grave": is_grave,
         **more,

@@ -171,6 +171,15 @@ def test_the_page_tells_in_order_all_that_happened(staff, shop, gateway):
     assert moments == sorted(moments)
 
 
+def test_the_pages_of_an_order_and_of_its_actions_speak_in_words(staff, shop, gateway):
+    gateway.confirms = True
+    order = paid_top_up(shop)
+    page, form = (staff.get(url).content.decode() for url in (page_url(NAME, order), action_url("refund", order)))
+    assert "Credited" in page
+    assert "(&#x27;" not in page
+    assert re.search(r'type="submit"[^>]*>\s*Refund\s*</button>', form)
+
+
 def test_statements_of_the_page_do_not_grow_with_what_happened(staff, shop, gateway):
     gateway.confirms = True
     order = paid_top_up(shop)
