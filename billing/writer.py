@@ -23,7 +23,7 @@ from config.kernel.money import NanoUSD
 
 logger = logging.getLogger("tollbooth.writer")
 
-GATHER_SECONDS = 0.002  # waited only when the last lot held more than one request
+GATHER_SECONDS = 0.004  # waited only when the last lot held more than one request
 MAX_LOT = 512
 MAX_WAITING_HOLDS = 4_096
 HOLD_SECONDS = 2.0

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -33,6 +34,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await pages(scope, receive, send)
 
 
+@lru_cache(maxsize=1024)
 def _is_relay_path(path: str) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in settings.RELAY_PATHS)
 

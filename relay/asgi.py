@@ -7,14 +7,13 @@ resolves the same URLs and calls the same views without either, so nothing on th
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
-from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, get_resolver
 from django.utils.module_loading import import_string
@@ -56,27 +55,14 @@ class SlowReader(Exception):
     """The caller keeps the connection open and does not read."""
 
 
-class RelayHandler(BaseHandler):
+class RelayHandler:
     """Body → ASGIRequest → middleware → view → answer, cancelled when the caller leaves."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.load_middleware(is_async=True)
-
-    def load_middleware(self, is_async: bool = True) -> None:
-        """Build the chain from RELAY_MIDDLEWARE instead of MIDDLEWARE."""
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
         chain: Callable[[HttpRequest], Awaitable[HttpResponseBase]] = self._answer
         for path in reversed(settings.RELAY_MIDDLEWARE):
             chain = import_string(path)(chain)
         self._middleware_chain = chain
-
-    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
-        """The view of a path, remembered: most requests ask for one of few."""
-        request.resolver_match = match = _resolved(request.path_info)
-        return match
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, BytesIO())
@@ -107,7 +93,9 @@ class RelayHandler(BaseHandler):
             refusal.headers["Connection"] = "close"  # the rest of the body is not read
             return refusal
         try:
-            response: HttpResponseBase = await self._get_response_async(request)  # type: ignore[attr-defined]
+            request.resolver_match = match = _resolved(request.path_info)
+            view, arguments, named = match
+            response: HttpResponseBase = await view(request, *arguments, **named)
         except Exception:
             logger.exception("unhandled error before a view of the relay")
             return HttpResponse(
@@ -121,6 +109,7 @@ class RelayHandler(BaseHandler):
 
 @lru_cache(maxsize=256)
 def _resolved(path: str) -> ResolverMatch:
+    """The view of a path, remembered: most requests ask for one of few."""
     return get_resolver().resolve(path)
 
 
@@ -149,22 +138,25 @@ def _too_large(limit: int) -> TooLarge:
 
 
 async def until_client_leaves(work: Awaitable[None], receive: Receive) -> None:
-    """Run `work`, cancelling it when the caller disconnects first."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_disconnected(receive))
+    """Do `work`, cancelling it when the caller disconnects first."""
+    task, has_left = asyncio.current_task(), False
+    assert task is not None
+
+    async def watch() -> None:
+        nonlocal has_left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left = True
+        task.cancel()
+
+    watching = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        await work
+    except asyncio.CancelledError:
+        if not has_left or task.uncancel() > 0:
+            raise  # somebody else has cancelled us
     finally:
-        watch.cancel()
-        if not task.done():
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        watching.cancel()
 
 
 @contextmanager

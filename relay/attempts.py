@@ -73,6 +73,11 @@ class Attempts:
                     raise
         raise self._outcome()
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether a channel with limits counts this request."""
+        return self._slot is not None
+
     async def leave(self) -> None:
         """Free the slot of a channel with limits. Safe to call repeatedly."""
         slot, self._slot = self._slot, None

@@ -233,7 +233,7 @@ class Exchange:
             endpoint=self._dialect.endpoint,
             convertible=self._dialect.conversion is not None,
             provider=self._provider,
-            sticky=sticky_key(self._request.payload),
+            sticky=lambda: sticky_key(self._request.payload),
             is_up=self._runtime.health.is_up,
         )
         return replace(route, targets=self._calls.possible(route.targets))
@@ -270,10 +270,10 @@ class Exchange:
             return call, await read_answer(response, call.spoken)
 
     async def _open_stream(self, target: Target) -> AnswerStream:
-        call = self._calls.of(target)
+        call, began = self._calls.of(target), time.monotonic()
         self._meter = call.meter()
         response = await self._open(call, target, is_stream=True)
-        return await open_stream(response, call.spoken, self._meter)
+        return await open_stream(response, call.spoken, self._meter, began=began)
 
     async def _open(self, call: Call, target: Target, *, is_stream: bool) -> ClientResponse:
         body = call.body(target, max_tokens=self.max_tokens)
@@ -376,10 +376,11 @@ class Exchange:
 
     async def _finish(self, settlement: Settlement) -> bool:
         """Settle and leave the gate at once, so that the caller's next request finds both done."""
+        settling = self._runtime.writer.settle(settlement)
+        if not (self._gate.is_counted or self._attempts.is_counted):
+            return await settling
         used = settlement.usage.prompt_total + settlement.usage.completion_total
-        is_settled, *_ = await asyncio.gather(
-            self._runtime.writer.settle(settlement), self._gate.leave(used), self._attempts.leave()
-        )
+        is_settled, *_ = await asyncio.gather(settling, self._gate.leave(used), self._attempts.leave())
         return is_settled
 
     def _elapsed_ms(self) -> int:

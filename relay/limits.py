@@ -141,6 +141,11 @@ class Gate:
         if self._admission.answer.refused_by != Limit.NONE:
             raise _refusal(self._ask, self._admission.answer)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether there is anything to leave."""
+        return self._admission is not None
+
     async def leave(self, tokens: int) -> None:
         """Free the slot and count the tokens really used."""
         if self._admission is not None:

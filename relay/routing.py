@@ -117,13 +117,13 @@ def find_route(
     endpoint: Endpoint = Endpoint.CHAT,
     convertible: bool = False,
     provider: str | None = None,
-    sticky: bytes | None = None,
+    sticky: Callable[[], bytes | None] = lambda: None,
     is_up: Callable[[Target], bool] | None = None,
 ) -> Route:
     """The cheapest of `groups` that can serve the model; `own_ratios` are the caller's own and go before the groups'.
 
     Channels that have `endpoint` come before those that serve it by conversion from chat, which need `convertible`.
-    `provider` pins the route to one provider's channels. Requests with the same `sticky` bytes go to the same channel
+    `provider` pins the route to one provider's channels. Requests with the same `sticky()` bytes go to the same channel
     as long as it is there. A group none of whose targets `is_up` is taken only when no group has one that is.
 
     Raises NotFound when no group serves the model so, Unavailable when one would but has no enabled channel.
@@ -143,7 +143,9 @@ def find_route(
         ready = (offer for offer in offers if any(map(is_up, offer[2])))
         offers = [next(ready, offers[0])]
     ratio_ppm, group, targets = offers[0]
-    seed = sticky or random.randbytes(8)
+    if len(targets) == 1:
+        return Route(group, ratio_ppm, (targets[0],))
+    seed = sticky() or random.randbytes(8)
     native = [target for target in targets if wish.is_native(target)]
     converted = [target for target in targets if not wish.is_native(target)]
     ordered = [

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from billing.holds import Heartbeat
 from billing.models import UsageRecord
 from billing.prices import load_price_list
+from billing.tokenizer import warm_up
 from billing.writer import LedgerWriter
 from config.kernel.errors import Unavailable
 from config.kernel.snapshot import Snapshot
@@ -65,7 +66,7 @@ class Runtime:
     async def start(self) -> None:
         """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
         self._watchdog = Watchdog()
-        await self._refresh()
+        await asyncio.gather(self._refresh(), self.read(warm_up))
         _collect_less_garbage()
         self._loops = [
             asyncio.create_task(self._repeat(REFRESH_SECONDS, self._refresh)),

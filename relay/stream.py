@@ -35,12 +35,16 @@ class AnswerStream:
         self.response.close()
 
 
-async def open_stream(response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter) -> AnswerStream:
+async def open_stream(
+    response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter, *, began: float
+) -> AnswerStream:
     """Wait for the first event, so that a channel that has nothing to say can still be failed over. Raises Failure.
+
+    `began` is when it was asked, by `time.monotonic`: from then on its limits of time count.
 
     An upstream that has accepted the request and then thinks for long is taken at its word: what can be sent is a ping.
     """
-    reader = Reader(response, spoken, meter)
+    reader = Reader(response, spoken, meter, began)
     pieces = reader.pieces() if response.content_type == "text/event-stream" else reader.replayed()
     try:
         first = await anext(pieces, b"")
@@ -55,12 +59,12 @@ async def open_stream(response: aiohttp.ClientResponse, spoken: Dialect, meter: 
 class Reader:
     """Reads one stream. Who stops reading may go on later with new `pieces()`: nothing that came is lost."""
 
-    def __init__(self, response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, spoken: Dialect, meter: StreamMeter, began: float) -> None:
         self._response = response
         self._spoken = spoken
         self._meter = meter
         self._splitter = sse.EventSplitter()
-        self._patience = Patience()
+        self._patience = Patience(began, last_event=began)
         self._alarm = Alarm()
         self._decoder: Plain | Inflated | None = None
         self._broken_events = 0
@@ -160,8 +164,8 @@ class Patience:
     Its comments and half events are no signs of life; that our caller does not read is no silence of the upstream.
     """
 
-    began: float = field(default_factory=time.monotonic)
-    last_event: float = field(default_factory=time.monotonic)
+    began: float
+    last_event: float
     last_sent: float = field(default_factory=time.monotonic)
     limit: float = field(default_factory=lambda: settings.RELAY_FIRST_BYTE_TIMEOUT)
     idle_limit: float = field(default_factory=lambda: settings.RELAY_IDLE_TIMEOUT)

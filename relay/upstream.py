@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -223,7 +226,20 @@ def _timed_out() -> DomainError:
 
 def _retry_after(response: aiohttp.ClientResponse) -> int:
     value = response.headers.get("Retry-After", "")
-    return min(int(value), MAX_RETRY_AFTER) if value.isascii() and value.isdigit() and int(value[:9]) else 1
+    if value.isascii() and value.isdigit():
+        seconds = int(value[:9])
+    else:
+        seconds = _seconds_until(value)
+    return max(1, min(seconds, MAX_RETRY_AFTER))
+
+
+def _seconds_until(date: str) -> int:
+    """0 for what is no date of HTTP."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, OverflowError):
+        return 0
+    return math.ceil((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 async def _read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -3,6 +3,8 @@
 import io
 import socket
 from collections.abc import Callable
+from contextvars import ContextVar
+from errno import ECONNRESET, EPIPE
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -18,6 +20,10 @@ REPORTED_CHARACTERS = 120
 AT_ONCE_BYTES = 1024 * 1024  # more is written piece by piece, so that other requests have their turn meanwhile
 
 
+# Of the request that is being sent. The list is shared with the tasks in which several addresses are tried at once.
+_sockets_made: ContextVar[list[object]] = ContextVar("sockets made")
+
+
 class Client:
     """Sends requests and nothing else: redirects, proxies and lax TLS cannot even be asked for."""
 
@@ -27,12 +33,30 @@ class Client:
     async def send(
         self, method: str, url: str, *, headers: dict[str, str], body: bytes | None = None
     ) -> aiohttp.ClientResponse:
-        """The answer with its body unread. Raises aiohttp.ClientError, TimeoutError or EgressError."""
-        data = io.BytesIO(body) if body is not None and len(body) > AT_ONCE_BYTES else body
-        return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
+        """The answer with its body unread. Raises aiohttp.ClientError, TimeoutError or EgressError.
+
+        A server may close a connection that was kept alive just when it is used again, without a byte of an answer:
+        then the request is sent once more. What a fresh connection does is the server's answer.
+        """
+        while True:
+            made: list[object] = []
+            _sockets_made.set(made)
+            data = io.BytesIO(body) if body is not None and len(body) > AT_ONCE_BYTES else body
+            try:
+                return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if made or not _was_closed(error):
+                    raise
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def _was_closed(error: aiohttp.ServerDisconnectedError | aiohttp.ClientOSError) -> bool:
+    """Whether the other side hung up before it said anything."""
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return isinstance(error.message, str)  # else it holds half of an answer's head
+    return error.errno in (ECONNRESET, EPIPE)
 
 
 def open_client(*, timeout: aiohttp.ClientTimeout, read_buffer: int) -> Client:
@@ -89,6 +113,7 @@ def _socket_factory(guard: Guard) -> Callable[[AddrInfoType], socket.socket]:
     def make(info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
         guard.check(address[0], address[1])
+        _sockets_made.get().append(address)
         return socket.socket(family=family, type=kind, proto=protocol)
 
     return make

@@ -38,6 +38,9 @@ def names(targets):
 
 
 def route(routing_table, **fields):
+    if "sticky" in fields:
+        seed = fields["sticky"]
+        fields["sticky"] = lambda: seed
     return find_route(routing_table, **{"model": "m", "groups": ["default"], "random": Random(1), **fields})
 
 
