@@ -328,7 +328,7 @@ def test_only_after_company_does_the_writer_wait_for_more(pauses):
         await writer.place_hold(last)
 
     with_writer(work)
-    assert pauses == [0.002]
+    assert pauses == [0.004]
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
