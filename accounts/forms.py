@@ -20,6 +20,14 @@ def language_choices() -> list[tuple[str, object]]:
     return [("", _("As the browser asks")), *settings.LANGUAGES]
 
 
+class MailForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Which mail is wanted, of what is not needed for the account to be safe."""
+
+    class Meta:
+        model = User
+        fields = ("wants_receipts",)
+
+
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     """Name, language and time zone."""
 

@@ -10,8 +10,11 @@ from accounts.models import User
 
 @transaction.atomic
 def set_active(*, users: Iterable[User], active: bool) -> int:
-    """Suspend accounts, or let them in again; says how many changed. A suspended user is signed out at once."""
-    changed = [user for user in users if user.is_active != active]
+    """Suspend accounts, or let them in again; says how many changed. A suspended user is signed out at once.
+
+    An account that its owner has closed stays closed: there is nobody left to let in.
+    """
+    changed = [user for user in users if user.is_active != active and user.closed_at is None]
     for user in changed:
         user.is_active = active
         user.save(update_fields=["is_active"])

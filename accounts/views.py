@@ -1,28 +1,43 @@
 """Pages about one's own account that django-allauth does not have."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
 from allauth.account.app_settings import EmailVerificationMethod
+from allauth.account.decorators import reauthentication_required
 from allauth.account.utils import perform_login
-from allauth.mfa.utils import is_mfa_enabled
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import get_adapter as other_accounts
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.usersessions.models import UserSession
 from allauth.usersessions.views import ListUserSessionsView
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import redirect, render, resolve_url
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import sessions, sign_in_links
-from accounts.forms import ProfileForm
+from accounts import closing, personal_data, sessions, sign_in_links
+from accounts.forms import MailForm, ProfileForm
 from accounts.models import User
+from config.kernel.errors import Conflict
+
+View = Callable[[HttpRequest], HttpResponseBase]
+
+
+def _proved_again(view: View) -> View:
+    """Asks for password, passkey or code unless that was a moment ago."""
+    wrapped: View = reauthentication_required(view)
+    return wrapped
 
 
 # Under no-referrer a browser sends `Origin: null` with the form, which Django's CSRF check refuses; the unguessable,
@@ -62,8 +77,60 @@ def profile(request: HttpRequest) -> HttpResponse:
         user = form.save()
         messages.success(request, _("Profile saved."))
         return _keep_language(redirect("profile"), user)
-    context = {"form": form, "has_second_factor": is_mfa_enabled(request.user)}
-    return render(request, "accounts/profile.html", context)
+    return render(request, "accounts/profile.html", {"form": form, **_ways_in(request.user)})
+
+
+def _ways_in(user: User) -> dict[str, Any]:
+    """How somebody signs in, and where they are."""
+    factors = [kind for (kind,) in Authenticator.objects.filter(user=user).values_list("type")]
+    return {
+        "passkeys": factors.count(Authenticator.Type.WEBAUTHN),
+        "has_app": Authenticator.Type.TOTP in factors,
+        "session_count": UserSession.objects.filter(user=user).count(),
+    }
+
+
+@require_POST
+@login_required
+def choose_mail(request: HttpRequest) -> HttpResponse:
+    """Keep which mail is wanted."""
+    assert isinstance(request.user, User)
+    form = MailForm(request.POST, instance=request.user)
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Profile saved."))
+    return redirect("profile")
+
+
+@login_required
+@_proved_again
+@require_safe
+def export_data(request: HttpRequest) -> StreamingHttpResponse:
+    """All that is known about the user as one JSON file, sent while it is read."""
+    assert isinstance(request.user, User)
+    name = timezone.localtime().strftime("account-%Y%m%d-%H%M.json")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    pieces = personal_data.one_by_one(personal_data.export(request.user))
+    return StreamingHttpResponse(pieces, content_type="application/json", headers=headers)
+
+
+@login_required
+@_proved_again
+@require_http_methods(["GET", "HEAD", "POST"])
+def close_account(request: HttpRequest) -> HttpResponse:
+    """What closing means, and the button."""
+    assert isinstance(request.user, User)
+    address = request.user.email
+    if request.method == "POST" and request.POST.get("sure") == "yes":
+        try:
+            closing.close_account(user=request.user)
+        except Conflict:
+            return redirect("close_account")
+        get_adapter(request).send_mail("account/email/account_closed", address, {})
+        logout(request)
+        messages.success(request, _("Your account is closed."))
+        return redirect("home")
+    return render(request, "accounts/close.html", {"objections": closing.objections(request.user)})
 
 
 def _keep_language(response: HttpResponseRedirect, user: User) -> HttpResponseRedirect:

@@ -209,6 +209,8 @@ if OIDC_CLIENT_ID := env.str("OIDC_CLIENT_ID", default=""):
         ],
     }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+# Modules that hold personal data, shaped as accounts.personal_data.Holder: exported, and erased with the account.
+PERSONAL_DATA = ["tokens.personal_data", "billing.personal_data", "orders.personal_data"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "home"

@@ -74,6 +74,8 @@ def resend(delivery: Delivery, *, actor_id: int | None = None, reason: str = "")
 
 def _send(delivery: Delivery) -> None:
     order = delivery.order
+    if delivery.token_id is None and order.user is not None and not order.user.wants_receipts:
+        return  # a key always has to arrive; a receipt only where it is wanted
     with translation.override(order.language or settings.LANGUAGE_CODE):
         context = {
             "order": order,

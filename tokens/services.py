@@ -203,6 +203,11 @@ def delete_tokens(*, user: User, public_ids: Collection[str]) -> int:
     return _erase(Token.objects.owned_by(user).filter(public_id__in=public_ids))
 
 
+def delete_all(*, user: User) -> int:
+    """Delete every token of the user; says how many there were."""
+    return _erase(Token.objects.filter(user=user, deleted_at=None))
+
+
 def _erase(tokens: TokenQuerySet) -> int:
     erased = tokens.update(deleted_at=timezone.now(), is_enabled=False, key_sealed=None)
     bump("tokens")
