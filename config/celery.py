@@ -89,6 +89,11 @@ app.conf.update(
             "schedule": 30.0,
             "options": {"queue": "mail", "expires": 29},
         },
+        "note how models answer": {
+            "task": "relay.note_model_hours",
+            "schedule": 60.0,
+            "options": {"expires": 59},
+        },
         "finish what gateways reported": {
             "task": "orders.sweep_events",
             "schedule": 20.0,

@@ -1,11 +1,13 @@
 """Template context every page shares."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 
+from config.announcements import announcements_for
 from config.theme import theme_of
 
 
@@ -34,4 +36,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "api_host": base_url.removesuffix("/v1"),
         "is_demo": settings.DEMO,
         "theme": theme_of(request),
+        "announcements": partial(announcements_for, request),  # asked only where they are shown
     }

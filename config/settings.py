@@ -27,6 +27,7 @@ OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the 
 SANDBOX_PORT = env.int("SANDBOX_PORT", default=8089)  # on 127.0.0.1; another one when it is taken
 GATEWAY_PORT = env.int("GATEWAY_PORT", default=8090)  # the demo's payment gateway, the same way
 GATEWAY_MERCHANTS_FILE = VAR_DIR / "gateway.json"  # who takes payments there, with both sides' keys
+MAINTENANCE = env.str("MAINTENANCE", default="")  # "pages", or "all" with the relay; or a file (config/maintenance.py)
 
 # ── Secrets: three, each for one purpose; none of them is ever in the database ───
 _stored = secrets.load_or_create(VAR_DIR / "secrets.json", ("SECRET_KEY", "KEY_PEPPER", "SEALING_KEY"))
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.admin_policy",
+    "config.maintenance.maintenance",
     "accounts.middleware.preferences",
     "accounts.middleware.note_session",
 ]
@@ -86,7 +88,12 @@ RELAY_PATHS = (  # answered by the relay's own lean handler
     *("/chat/completions", "/completions", "/responses", "/messages", "/models"),  # where a base URL without /v1 leads
     *("/embeddings", "/rerank", "/moderations", "/images/generations", "/audio/speech", "/audio/transcriptions"),
 )
-RELAY_MIDDLEWARE = ["relay.middleware.request_id", "relay.middleware.cors", "relay.middleware.no_return"]
+RELAY_MIDDLEWARE = [
+    "relay.middleware.request_id",
+    "relay.middleware.cors",
+    "relay.middleware.maintenance",
+    "relay.middleware.no_return",
+]
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -148,7 +155,9 @@ CACHES = {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
             "OPTIONS": {"MAX_ENTRIES": 100_000},  # of the usual 300, a few callers would push out what limits them
         }
-    )
+    ),
+    # For what has to be there while Redis is away, such as the status page: each process keeps its own, for seconds.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 

@@ -55,6 +55,13 @@ SECTIONS = (
             (_("Usage by hour"), "bar_chart", "billing", "usagerollup"),
         ),
     ),
+    (
+        _("Site"),
+        (
+            (_("Announcements"), "campaign", "config", "announcement"),
+            (_("Page texts"), "article", "config", "sitetext"),
+        ),
+    ),
 )
 WAITING = {"order": waiting_orders, "webhookevent": waiting_messages}  # how many of them wait for a person
 

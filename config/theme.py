@@ -3,9 +3,10 @@
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
+
+from config.returning import back_to
 
 COOKIE: Final = "theme"
 SYSTEM: Final = "system"
@@ -22,10 +23,7 @@ def theme_of(request: HttpRequest) -> str:
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Keep the choice and go back: the way of browsers without scripts; `static/js/theme.js` sets the same cookie."""
-    back = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
-        back = "/"
-    response = HttpResponseRedirect(back)
+    response = back_to(request)
     theme = request.POST.get("theme", SYSTEM)
     if theme in THEMES:
         response.set_cookie(COOKIE, theme, max_age=_YEAR, samesite="Lax", secure=settings.SECURE_COOKIES)

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from accounts import staff
-from config import health, theme
+from config import announcements, health, site_pages, theme
 from orders.admin import business
 from relay import balance
 from relay.v1 import UnknownPath
@@ -21,6 +21,8 @@ urlpatterns = [
     path("", include("orders.urls")),  # buying: pay pages, wallet, orders
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
+    path("about", site_pages.about, name="about"),
+    path("announcements/dismiss", announcements.dismiss, name="dismiss-announcement"),
     path("theme", theme.set_theme, name="set-theme"),
     path("admin/login/", staff.sign_in),  # before the admin's own
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

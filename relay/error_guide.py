@@ -199,6 +199,12 @@ ERRORS: Final = (
         _("Try again after Retry-After."),
     ),
     Explained(
+        Unavailable,
+        "maintenance",
+        _("The operator is working on the site and has closed the API for it."),
+        _("Try again after Retry-After."),
+    ),
+    Explained(
         UpstreamTimedOut,
         "upstream_timeout",
         _("No channel sent its first byte in time."),

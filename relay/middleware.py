@@ -1,11 +1,13 @@
-"""The relay's own short middleware list: an id for every request, CORS on every answer, no request twice."""
+"""The relay's own short middleware list: an id for every request, CORS on every answer, no request twice,
+none during maintenance."""
 
 from collections.abc import Awaitable, Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from config.kernel.errors import LoopDetected
+from config.kernel.errors import LoopDetected, Unavailable
 from config.kernel.ids import uuid7
+from config.maintenance import ALL, RETRY_AFTER, mode
 from relay.errors import error_response
 from relay.hops import refuse_return
 
@@ -55,6 +57,18 @@ def cors(get_response: Handler) -> Handler:
         for name, value in {**_CORS, **(_PREFLIGHT if is_preflight else {})}.items():
             response.headers[name] = value
         return response
+
+    return answer
+
+
+def maintenance(get_response: Handler) -> Handler:
+    """Refuse every call where the operator has closed the relay as well as the pages."""
+
+    async def answer(request: HttpRequest) -> HttpResponseBase:
+        if mode() != ALL:
+            return await get_response(request)
+        closed = "This site is being worked on. Please try again in a few minutes."
+        return error_response(Unavailable(closed, code="maintenance", retry_after=RETRY_AFTER))
 
     return answer
 

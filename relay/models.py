@@ -178,3 +178,22 @@ class ChannelModel(models.Model):
         if self.cost_input is None or self.cost_output is None:
             return None
         return Prices.of(input=self.cost_input, output=self.cost_output, cache_read=self.cost_cache_read)
+
+
+class ModelHour(models.Model):
+    """How a model answered in one hour, whichever channel served it. Calls refused for the caller's sake do not count.
+
+    Noted anew every minute until the hour is final; `relay.model_hours` says what counts as a failure.
+    """
+
+    hour = models.DateTimeField()
+    model = models.CharField(max_length=120)
+    answered = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    first_byte_ms = models.PositiveIntegerField(null=True)  # the median of the hour's latest answers
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["hour", "model"], name="model_hour_once")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H} {self.model}"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings as django_settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client, override_settings
 from hypothesis import settings as hypothesis_settings
@@ -176,6 +176,7 @@ def clean_cache() -> Iterator[None]:
     """No test meets the rate limits or cached rows of another."""
     yield
     cache.clear()
+    caches["process"].clear()
 
 
 # ── People ───────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from billing.models import LedgerEntry, PriceOverride, UsageRollup, Wallet
+from config.models import Announcement, SiteText
 from orders.codes import make_batch
 from orders.models import Coupon, Order, Package, Payment, PaymentAttempt, Refund, Statement, WebhookEvent
 from tests.billing.usage_rows import make_record
@@ -57,6 +58,8 @@ def make_rows(alice):
             "tokens_token": token,
             "billing_modelprice": make_price("priced-model", input="0.27", output="1.1"),
             "billing_priceoverride": PriceOverride.objects.create(user=alice, group=group, ratio_ppm=250_000),
+            "config_announcement": Announcement.objects.create(text="Prices fall on Monday."),
+            "config_sitetext": SiteText.objects.create(page=SiteText.Page.ABOUT, text="Who we are."),
             "billing_wallet": Wallet.objects.get(user=alice),
             "billing_ledgerentry": LedgerEntry.objects.filter(wallet__user=alice).first(),
             "billing_usagerecord": record,

@@ -71,6 +71,7 @@ def test_every_component_is_in_the_guide():
     guide = (TEMPLATES / "components/README.md").read_text()
     shell = {
         "account-menu",
+        "announcements",
         "brand",
         "language-menu",
         "public-side",

@@ -1,0 +1,75 @@
+"""Maintenance: the pages answer 503 to everybody but staff; the relay goes on, unless it is told to stop as well.
+
+On by the setting MAINTENANCE (`pages` or `all`), or at once and without a restart by a file `maintenance` in VAR_DIR,
+which may hold the word `all`.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from config.middleware import request_id_of
+from config.theme import theme_of
+
+ALL: Final = "all"
+RETRY_AFTER: Final = 300
+# What goes on: signing in (staff have to), payments that gateways report, what load balancers ask, and small forms.
+OPEN: Final = (
+    *("/admin/", "/accounts/", "/static/", "/api/payments/", "/i18n/"),
+    *("/healthz", "/readyz", "/theme", "/announcements/"),
+)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def mode() -> str:
+    """Empty, `pages` or `all`."""
+    if settings.MAINTENANCE:
+        return str(settings.MAINTENANCE)
+    try:
+        word = (settings.VAR_DIR / "maintenance").read_text()
+    except OSError:
+        return ""
+    return ALL if ALL in word.split() else "pages"
+
+
+def maintenance(get_response: GetResponse) -> GetResponse:
+    """Stands behind authentication and the security policy."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if not mode() or request.path_info.startswith(OPEN) or _is_staff(request):
+            return get_response(request)
+        return _closed(request)
+
+    return answer
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    """Nobody is while the database is away."""
+    try:
+        return request.user.is_staff
+    except DatabaseError:
+        return False
+
+
+def _closed(request: HttpRequest) -> HttpResponse:
+    if request.path_info.startswith("/api/"):
+        error = {"code": "maintenance", "message": _("We are working on the site. Please try again in a few minutes.")}
+        response: HttpResponse = JsonResponse({"ok": False, "error": error}, status=503)
+    else:
+        context = {
+            "site_name": settings.SITE_NAME,
+            "site_url": settings.SITE_URL,
+            "theme": theme_of(request),
+            "request_id": request_id_of(request),
+            "relay_goes_on": mode() != ALL,
+        }
+        response = HttpResponse(render_to_string("503.html", context), status=503)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
+    return response
