@@ -23,6 +23,7 @@ from orders.admin.shared import (
     link_column,
     link_to,
     operation_page,
+    plain_column,
     state_column,
     time_column,
     url_of,
@@ -54,8 +55,9 @@ class PaymentAdmin(EndlessAdmin):
     amount = fiat_column("amount_minor", gettext_lazy("amount"))
     refunded = fiat_column("refunded_minor", gettext_lazy("refunded"))
     status = state_column("state", TONES[Payment], gettext_lazy("state"))
+    attempt_number = plain_column("attempt", gettext_lazy("attempt"))
     fields = readonly_fields = (
-        *("order_link", "account_link", "attempt", "txn_id"),
+        *("order_link", "account_link", "attempt_number", "txn_id"),
         *("amount", "refunded", "state", "paid", "noted"),
     )
 
@@ -74,7 +76,7 @@ class PaymentAdmin(EndlessAdmin):
 
 @admin.register(Refund)
 class RefundAdmin(EndlessAdmin):
-    list_display = ("created", "order_link", "amount", "credit_usd", "status", "is_by_hand", "is_dispute", "actor")
+    list_display = ("created", "order_link", "amount", "credit_usd", "status", "is_by_hand", "is_dispute", "who")
     list_display_links = ("created",)
     list_filter = ("state", "is_by_hand", "is_dispute", "payment__account")
     list_select_related = ("order", "actor")
@@ -87,9 +89,11 @@ class RefundAdmin(EndlessAdmin):
     amount = fiat_column("amount_minor", gettext_lazy("amount"))
     credit_usd = usd_column("credit", gettext_lazy("credit taken back"))
     status = state_column("state", TONES[Refund], gettext_lazy("state"))
+    tried = plain_column("tries", gettext_lazy("tries"))
+    who = plain_column("actor", gettext_lazy("by whom"))
     fields = readonly_fields = (
         *("order_link", "payment_link", "amount", "credit_usd", "state", "is_by_hand", "is_dispute"),
-        *("reason", "error", "refund_ref", "tries", "actor", "created", "done"),
+        *("reason", "error", "refund_ref", "tried", "who", "created", "done"),
     )
 
 
@@ -126,10 +130,23 @@ class WebhookEventAdmin(EndlessAdmin):
     amount = fiat_column("amount_minor", gettext_lazy("amount"))
     account_link = link_column("account", gettext_lazy("account"))
     status = state_column("state", TONES[WebhookEvent], gettext_lazy("state"))
+    gateway_number = plain_column("provider_ref", gettext_lazy("gateway's number"))
+    refund_number = plain_column("refund_ref", gettext_lazy("gateway's number of the refund"))
+    told_apart_by = plain_column("dedupe_key", gettext_lazy("told apart by"))
+    digest = plain_column("body_sha256", gettext_lazy("SHA-256 of what was sent"))
     fields = readonly_fields = (
-        *("account_link", "kind_label", "order_link", "reference", "provider_ref", "txn_id", "refund_ref", "amount"),
-        *("state", "note", "tries", "received", "happened", "next_try", "done", "is_live", "dedupe_key"),
-        "body_sha256",
+        *(
+            "account_link",
+            "kind_label",
+            "order_link",
+            "reference",
+            "gateway_number",
+            "txn_id",
+            "refund_number",
+            "amount",
+        ),
+        *("state", "note", "tries", "received", "happened", "next_try", "done", "live", "told_apart_by"),
+        "digest",
     )
 
     def get_search_results(
@@ -142,6 +159,10 @@ class WebhookEventAdmin(EndlessAdmin):
         named = {"reference": term.upper(), "txn_id": term, "provider_ref": term}
         ids = [WebhookEvent.objects.filter(**{name: value}).values("pk") for name, value in named.items()]
         return queryset.filter(pk__in=ids[0].union(*ids[1:])), False
+
+    @admin.display(description=gettext_lazy("real money"), boolean=True)
+    def live(self, event: WebhookEvent) -> bool:
+        return event.is_live
 
     @display(description=gettext_lazy("kind"))
     def kind_label(self, event: WebhookEvent) -> str:

@@ -19,7 +19,7 @@ from orders.admin.order_filters import (
     find_orders,
     sums_of,
 )
-from orders.admin.shared import fiat_column, link_column, state_column, time_column, url_of
+from orders.admin.shared import fiat_column, link_column, plain_column, state_column, time_column, url_of
 from orders.models import Order, Payment, PaymentAttempt
 from orders.timeline import timeline
 
@@ -73,6 +73,9 @@ class OrderAdmin(OrderActions, EndlessAdmin):
     package_link = link_column("package", _("package"))
     group_link = link_column("group", _("group"))
     coupon_link = link_column("coupon", _("coupon"))
+    lifetime = plain_column("valid_days", _("days the delivered key works"))
+    spoken = plain_column("language", _("language"))
+    page = plain_column("source_page", _("ordered on the page"))
     fieldsets = (
         (None, {"fields": (("number", "status"), ("kind_label", "package_link"), ("contact_email", "account_link"))}),
         (
@@ -83,11 +86,11 @@ class OrderAdmin(OrderActions, EndlessAdmin):
                     ("amount", "refunded"),
                     ("base_usd", "bonus_usd"),
                     ("coupon_link", "key_link"),
-                    ("group_link", "valid_days"),
+                    ("group_link", "lifetime"),
                 )
             },
         ),
-        (_("Times"), {"fields": (("created", "paid"), ("payable_until", "language"), "source_page")}),
+        (_("Times"), {"fields": (("created", "paid"), ("payable_until", "spoken"), "page")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:

@@ -45,6 +45,17 @@ def time_column(field: str, label: Any) -> Column:
     return column
 
 
+def plain_column(field: str, label: Any) -> Column:
+    """A column of text or numbers that the model has no words of its own for, and a dash for none."""
+
+    @admin.display(description=label, ordering=field)
+    def column(_admin: Any, row: Any) -> str:
+        value = getattr(row, field)
+        return "–" if value in (None, "") else str(value)
+
+    return column
+
+
 def state_column(field: str, tones: Mapping[str, str], label: Any) -> Column:
     """A badge: the word of a choice in the colour of its value, whatever the reader's language."""
     colours: Any = tones
