@@ -157,7 +157,7 @@ class WebhookEventAdmin(EndlessAdmin):
         if not term:
             return queryset, False
         named = {"reference": term.upper(), "txn_id": term, "provider_ref": term}
-        ids = [WebhookEvent.objects.filter(**{name: value}).values("pk") for name, value in named.items()]
+        ids = [WebhookEvent.objects.filter(**{name: value}).order_by().values("pk") for name, value in named.items()]
         return queryset.filter(pk__in=ids[0].union(*ids[1:])), False
 
     @admin.display(description=gettext_lazy("real money"), boolean=True)
