@@ -251,7 +251,7 @@ _SWAGGER_UI = Path(_sidecar.origin).parent / "static" / "drf_spectacular_sidecar
 STATICFILES_DIRS = [BASE_DIR / "static", ("swagger-ui", _SWAGGER_UI)]  # as an app it would bring 5 MB of Redoc along
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.Storage"},
 }
 
 # ── Security ─────────────────────────────────────────────────────────────────

@@ -1,8 +1,15 @@
-"""WhiteNoise under ASGI."""
+"""WhiteNoise under ASGI, and the names of collected files."""
 
 from django.http import HttpRequest, HttpResponse
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class Storage(CompressedManifestStaticFilesStorage):
+    """Modules import each other by their hashed names, too: else an old one could meet a new one after a deploy."""
+
+    support_js_module_import_aggregation = True
 
 
 class StaticFiles(WhiteNoiseMiddleware):

@@ -17,6 +17,7 @@ from relay.providers import label_of
 from tokens.models import Group
 
 FAULT_DRILL = "fault drill"
+NO_CHAT = frozenset({"embeddings", "rerank", "moderation", "images", "speech", "transcription"})
 SAMPLE_USAGE = Usage(input=1_200, cache_read=800, output=450)
 
 
@@ -49,6 +50,11 @@ class Offer:
     def is_fault_drill(self) -> bool:
         """A sandbox model that misbehaves on purpose: for tests, not for sale."""
         return FAULT_DRILL in self.listed.tags
+
+    @property
+    def is_chat(self) -> bool:
+        """Answers messages with text, as far as its tags tell."""
+        return not NO_CHAT & set(self.listed.tags)
 
     @property
     def is_list_price(self) -> bool:
@@ -99,12 +105,24 @@ def callable_models(
     For the automatic group each model comes from the cheapest group that serves it, of `among` or all public ones.
     """
     groups = _cheapest_first(among) if group.is_auto else [group]
-    served = _served_models()
-    prices = prices_in_force()
+    return _offers(groups, _served_models(), prices_in_force(), own or {})
+
+
+def callable_by_group(groups: list[Group], *, own: Mapping[str, Prices]) -> dict[str, list[Offer]]:
+    """The same for each of a user's groups by its code, in as many statements as for one."""
+    served, prices = _served_models(), prices_in_force()
+    among = {group.code: _cheapest_first(groups) if group.is_auto else [group] for group in groups}
+    return {code: _offers(candidates, served, prices, own) for code, candidates in among.items()}
+
+
+def _offers(
+    groups: Iterable[Group], served: Mapping[str, set[str]], prices: Mapping[str, ModelPrice], own: Mapping[str, Prices]
+) -> list[Offer]:
+    """By name, each from the first of these groups that serves it."""
     offers: dict[str, Offer] = {}
-    for candidate in groups:
-        for model in served[candidate.code] & prices.keys():
-            offers.setdefault(model, Offer(prices[model], candidate, (own or {}).get(model)))
+    for group in groups:
+        for model in served.get(group.code, set()) & prices.keys():
+            offers.setdefault(model, Offer(prices[model], group, own.get(model)))
     return [offers[model] for model in sorted(offers)]
 
 

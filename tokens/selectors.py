@@ -139,6 +139,17 @@ def token_by_key(key: str) -> TokenSnapshot | None:
     return _snapshot(row) if row else None
 
 
+def token_by_id(public_id: str, group: str = "") -> TokenSnapshot | None:
+    """The token of that id, as if it ran in the group of that code where one is given; deleted ones included, or None.
+
+    One query, another one for a group, and one for the automatic group.
+    """
+    row = Token.objects.filter(public_id=public_id).values(*_PLAIN_COLUMNS, *_OTHER_COLUMNS).first()
+    if row and group:
+        row |= {"group__code": group, "group__is_auto": Group.objects.filter(code=group, is_auto=True).exists()}
+    return _snapshot(row) if row else None
+
+
 def _snapshot(row: dict[str, Any]) -> TokenSnapshot:
     return TokenSnapshot(
         **{column: row[column] for column in _PLAIN_COLUMNS},
