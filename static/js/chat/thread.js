@@ -43,7 +43,11 @@ export function load(messages) {
 
 export const messages = () => thread.messages;
 export const onChange = (listener) => (thread.onChange = listener);
-export const stop = () => thread.running?.abort();
+
+export function stop() {
+  thread.running?.abort();
+  thread.running = null;
+}
 
 function add(message) {
   thread.messages.push(message);
@@ -182,7 +186,8 @@ turns.addEventListener("click", (event) => {
 
 function resend(element) {
   const text = part(element, "draft").value;
-  if (thread.running || !text.trim()) return;
+  if (!text.trim()) return;
+  stop();
   cutFrom(messageOf(element));
   send(text);
   draft.focus();

@@ -40,7 +40,7 @@ function factsOf({ meta = {}, state }) {
 }
 
 const noteOf = (message) =>
-  NOTES[message.state] ?? ENDS[message.meta?.finish] ?? (message.state === "done" && !message.text ? words.empty : "");
+  (message.state === "stopped" && !message.text && !message.reasoning ? words.unbegun : NOTES[message.state]) ?? ENDS[message.meta?.finish] ?? (message.state === "done" && !message.text ? words.empty : "");
 
 function toggle(element, name, text) {
   part(element, name).hidden = !text;
