@@ -93,7 +93,7 @@ def test_stopping_keeps_what_is_there_and_says_what_it_cost(page):
     expect(answer(page)).to_contain_text("You stopped this answer.")
     finished(page)
     expect(answer(page)).to_contain_text(format_usd(UsageRecord.objects.get().charge))
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize(

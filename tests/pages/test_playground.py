@@ -14,8 +14,8 @@ from accounts.models import User
 from billing.models import UsageRecord
 from tests.billing.usage_rows import make_record
 from tests.factories import give, make_channel, make_group, make_price, make_token
-from tests.journeys.conftest import sandbox, site  # noqa: F401 - fixtures
-from tests.relay.conftest import chat
+from tests.journeys.conftest import site  # noqa: F401 - a fixture
+from tests.relay.conftest import chat, sandbox  # noqa: F401 - a fixture
 from tokens.models import Token
 from tokens.services import delete_token, issue_token, set_enabled
 
