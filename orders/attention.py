@@ -6,6 +6,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from orders.clock import database_now
 from orders.models import Delivery, Order, Payment, PaymentAttempt, WebhookEvent
+from orders.providers.base import EventKind
 
 STALE = timedelta(hours=1)  # by then a message has been worked on, unless something is wrong
 COUNTED = 100  # more of a kind are not told apart
@@ -22,9 +23,14 @@ def undelivered() -> "QuerySet[Delivery]":
 
 
 def leftover_messages(now: datetime) -> "QuerySet[WebhookEvent]":
-    """Gateway messages that a person has to look at: in review, about no order, or waiting for too long."""
+    """Gateway messages that a person has to look at: in review, about no order, or waiting for too long.
+
+    Not those whose payment is on record: it is the payment that waits, until it is accepted or given back.
+    """
     late = Q(state=WebhookEvent.State.NEW, received_at__lt=now - STALE)
-    return WebhookEvent.objects.filter(Q(state__in=[WebhookEvent.State.REVIEW, WebhookEvent.State.ORPHAN]) | late)
+    on_record = Payment.objects.filter(account=OuterRef("account"), txn_id=OuterRef("txn_id"))
+    in_review = Q(state=WebhookEvent.State.REVIEW) & ~(Q(kind=EventKind.PAID) & Exists(on_record))
+    return WebhookEvent.objects.filter(Q(state=WebhookEvent.State.ORPHAN) | late | in_review)
 
 
 def _with_leftovers(now: datetime) -> "QuerySet[PaymentAttempt]":

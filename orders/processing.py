@@ -58,6 +58,12 @@ def try_again(event_id: int) -> bool:
     return True
 
 
+def dismiss(event_id: int, note: str) -> bool:
+    """A person says that nothing follows from an event; False for one that is done."""
+    undone = WebhookEvent.objects.filter(pk=event_id).exclude(state__in=[State.DONE, State.IGNORED])
+    return bool(undone.update(state=State.IGNORED, note=note[:300], done_at=database_now()))
+
+
 def _process(event: WebhookEvent) -> tuple[State, str]:
     if event.is_live != event.account.is_live:
         logger.error("account %s got an event of the other mode: %s", event.account.slug, event.dedupe_key)

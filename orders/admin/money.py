@@ -32,7 +32,7 @@ from orders.attention import leftover_messages
 from orders.clock import database_now
 from orders.gateways import is_usable, opened, provider_of
 from orders.models import Payment, PaymentAttempt, ProviderAccount, Refund, Statement, WebhookEvent
-from orders.processing import try_again
+from orders.processing import dismiss, try_again
 from orders.providers.base import EventKind
 from orders.statements import reconcile
 from orders.timeline import MESSAGES, TONES
@@ -121,7 +121,7 @@ class WebhookEventAdmin(EndlessAdmin):
     list_select_related = ("account",)
     search_fields = ("reference", "txn_id", "provider_ref")
     search_help_text = gettext_lazy("Attempt, transaction or the gateway's number")
-    actions = ("process_again",)
+    actions = ("process_again", "dismiss")
     actions_detail = ("process_one",)
     received = time_column("received_at", gettext_lazy("received"))
     done = time_column("done_at", gettext_lazy("finished"))
@@ -185,6 +185,15 @@ class WebhookEventAdmin(EndlessAdmin):
         count = sum(self._process(request, event_id) for event_id in list(events))
         words = ngettext("%(count)d message processed again.", "%(count)d messages processed again.", count)
         self.message_user(request, words % {"count": count}, messages.SUCCESS if count else messages.WARNING)
+
+    @admin.action(description=gettext_lazy("Dismiss: nothing follows from it"), permissions=["process"])
+    def dismiss(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> None:
+        """For what is about no order of this shop, or was settled otherwise."""
+        events = [event for event in queryset if dismiss(event.pk, f"dismissed by {request.user}")]
+        for event in events:
+            self.log_change(request, event, "Dismissed.")
+        words = ngettext("%(count)d message dismissed.", "%(count)d messages dismissed.", len(events))
+        self.message_user(request, words % {"count": len(events)}, messages.SUCCESS if events else messages.WARNING)
 
     @action(description=gettext_lazy("Process again"), icon="replay", variant=PRIMARY, permissions=["process"])
     def process_one(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -202,6 +202,19 @@ def test_a_message_that_is_done_is_not_done_again(staff, shop, gateway):
     assert Order.objects.get().refunded_minor == 2_500
 
 
+def test_a_message_about_no_order_is_dismissed_and_one_that_is_done_is_not(staff, shop, gateway):
+    gateway.confirms = True
+    report(shop, pay(order_top_up()))
+    _reply, (orphan,) = notify(shop, kind="paid", reference="UNKNOWN", minor=1, txn_id="T-9")
+    WebhookEvent.objects.filter(pk=orphan).update(state="orphan")
+    ids = list(WebhookEvent.objects.values_list("pk", flat=True))
+    staff.post(list_url("orders_webhookevent"), {"action": "dismiss", "_selected_action": ids})
+    found = dict(WebhookEvent.objects.values_list("reference", "state"))
+    assert found.pop("UNKNOWN") == "ignored"
+    assert set(found.values()) == {"done"}
+    assert "carol@example.com" in WebhookEvent.objects.get(pk=orphan).note
+
+
 def test_a_message_leads_to_its_order_and_is_found_by_its_numbers(staff, shop, gateway):
     gateway.confirms = True
     attempt = pay(order_top_up())
