@@ -21,7 +21,7 @@ RETRY_AFTER: Final = 300
 # What goes on: signing in (staff have to), payments that gateways report, what load balancers ask, and small forms.
 OPEN: Final = (
     *("/admin/", "/accounts/", "/static/", "/api/payments/", "/i18n/"),
-    *("/healthz", "/readyz", "/theme", "/announcements/"),
+    *("/healthz", "/readyz", "/theme", "/announcements/", "/favicon.ico"),
 )
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]

@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),  # sign-up, sign-in, profile
     path("i18n/", include("django.conf.urls.i18n")),
     path("about", site_pages.about, name="about"),
+    path("favicon.ico", site_pages.favicon),
     path("announcements/dismiss", announcements.dismiss, name="dismiss-announcement"),
     path("theme", theme.set_theme, name="set-theme"),
     path("admin/login/", staff.sign_in),  # before the admin's own

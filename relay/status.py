@@ -64,20 +64,23 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One cell of the strip; `x` is where it is drawn."""
+    """One hour of one model."""
 
     at: datetime
     outcomes: Outcomes
-    x: int
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model: its hours, oldest first, all of them together, and the latest."""
+    """One model: its hours, oldest first, all of them together, and the latest.
+
+    `strip` is the hours as SVG, a path for each state: a shape for each hour would be most of the page.
+    """
 
     model: str
     provider: str
     hours: tuple[Hour, ...]
+    strip: tuple[tuple[State, str], ...]
     whole: Outcomes
     now: State
 
@@ -126,17 +129,29 @@ def current_status(now: datetime) -> Status:
     """Everything at one moment, in six statements."""
     span = status_span(now)
     noted: defaultdict[str, dict[datetime, Outcomes]] = defaultdict(dict)
-    for row in ModelHour.objects.filter(hour__gte=span.start):
-        noted[row.model][row.hour] = Outcomes(row.answered, row.failed, row.first_byte_ms)
+    rows = ModelHour.objects.filter(hour__gte=span.start)
+    for model, hour, answered, failed, first_byte in rows.values_list(
+        "model", "hour", "answered", "failed", "first_byte_ms"
+    ):
+        noted[model][hour] = Outcomes(answered, failed, first_byte)
     hours = list(hours_of(span))
     models = [_model_status(model, provider, hours, noted[model]) for model, provider in _models_on_sale()]
     return Status(tuple(models), measured_at=now, since=span.start)
 
 
 def _model_status(model: str, provider: str, hours: Sequence[datetime], noted: dict[datetime, Outcomes]) -> ModelStatus:
-    cells = tuple(Hour(at, noted.get(at, Outcomes()), 10 * place) for place, at in enumerate(hours))
+    cells = tuple(Hour(at, noted.get(at, Outcomes())) for at in hours)
     outcomes = [cell.outcomes for cell in cells]
-    return ModelStatus(model, provider, cells, together(outcomes), together(outcomes[-RECENT_HOURS:]).state)
+    now = together(outcomes[-RECENT_HOURS:]).state
+    return ModelStatus(model, provider, cells, _strip(outcomes), together(outcomes), now)
+
+
+def _strip(outcomes: Sequence[Outcomes]) -> tuple[tuple[State, str], ...]:
+    """Bars 8 wide and 24 high, 10 apart."""
+    paths: defaultdict[State, str] = defaultdict(str)
+    for place, outcome in enumerate(outcomes):
+        paths[outcome.state] += f"M{10 * place} 0h8v24h-8z"
+    return tuple(paths.items())
 
 
 def together(outcomes: Iterable[Outcomes]) -> Outcomes:

@@ -166,3 +166,22 @@ def test_pages_are_served_under_the_strict_policy(client, db):
     policy = client.get("/").headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/pricing", "/docs", "/about", "/status"])
+def test_what_is_shown_where_a_page_is_shared(client, db, settings, path):
+    page = client.get(path).content.decode()
+    assert page.count('property="og:title"') == 1
+    assert f'property="og:image" content="{settings.SITE_URL}/static/img/share.png"' in page
+
+
+def test_the_old_address_of_the_icon(client, db):
+    assert client.get("/favicon.ico").url == "/static/img/logo.svg"
+
+
+@pytest.mark.parametrize("path", ["/", "/pricing", "/docs/errors", "/about", "/status"])
+def test_top_bar_and_foot(client, db, path):
+    page = client.get(path).content.decode()
+    bar, foot = page.split("</header>", 1)[0], page.rsplit("<footer", 1)[1]
+    assert all(f'href="{address}"' in bar for address in ("/", "/dashboard", "/pricing", "/docs", "/about"))
+    assert 'href="/status"' in foot

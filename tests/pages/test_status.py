@@ -181,7 +181,7 @@ def test_the_page(shop, token, client):
     page = shown(client).content.decode()
     assert "1 model is failing, the others are answering" in page
     assert "gpt-5.1" in page
-    assert page.count("<rect") == 48
+    assert page.count("v24h-8z") == 48
     for secret in (SECRET_NAME, SECRET_HOST, token.name, "alice"):
         assert secret not in page
 
