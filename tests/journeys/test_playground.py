@@ -69,7 +69,7 @@ def test_an_answer_streams_is_charged_and_is_in_the_usage_log(page, alice):
     expect(done.locator(".thoughts .prose")).to_be_hidden()
     expect(page.locator("#cost")).to_have_text(format_usd(record.charge))
     done.get_by_role("link", name="Details").click()
-    expect(page.get_by_role("main")).to_contain_text("sandbox-pro")
+    expect(page.get_by_role("dialog", name="Request")).to_contain_text("Both are the same.")
     page.goto("/usage")
     expect(page.locator(f'[data-id="{record.pk}"]')).to_contain_text("Playground")
 

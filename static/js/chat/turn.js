@@ -20,13 +20,25 @@ function helpFor({ status, code, retryAfter }) {
   return status === 400 || status === 413 ? words.shorten : words.soon;
 }
 
+/** The receipt of a call, in the drawer: whoever follows a link loses a Playground's conversation. */
+function receiptLink(requestId) {
+  const href = `${words.log}/${requestId}`;
+  const anchor = link(href, words.details);
+  for (const [name, value] of [["hx-get", href], ["hx-target", "#request-details-body"], ["hx-swap", "innerHTML"]]) anchor.setAttribute(name, value);
+  htmx.process(anchor);
+  return anchor;
+}
+
 function fact(text) {
   const item = document.createElement("li");
   item.append(text);
   return item;
 }
 
-function factsOf({ meta = {}, state }) {
+// What was refused before it was sent to anybody is in no log.
+const hasRecord = (error) => !error || error.status === 200 || error.status >= 500;
+
+function factsOf({ meta = {}, state, error }) {
   const facts = [];
   if (meta.cost !== undefined) facts.push(Object.assign(document.createElement("strong"), { textContent: dollars(meta.cost) }));
   else if (meta.requestId && (state === "stopped" || state === "broken")) facts.push(words.charging);
@@ -35,7 +47,7 @@ function factsOf({ meta = {}, state }) {
   if (meta.output !== undefined) facts.push(fill(words.out, count(meta.output)));
   if (meta.first !== undefined) facts.push(fill(words.first, milliseconds(meta.first)));
   if (meta.total !== undefined) facts.push(fill(words.total, milliseconds(meta.total)));
-  if (meta.requestId && state !== "writing") facts.push(link(`${words.log}/${meta.requestId}`, words.details));
+  if (meta.requestId && state !== "writing" && hasRecord(error)) facts.push(receiptLink(meta.requestId));
   return facts.map(fact);
 }
 
