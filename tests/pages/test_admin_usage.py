@@ -66,7 +66,7 @@ def test_an_endless_table_is_never_counted_and_statements_do_not_grow(staff, tok
     ) as statements:
         assert staff.get(list_url(name, "?_facets=True")).status_code == 200
     assert len(statements) < 12
-    assert not [one["sql"] for one in statements if "COUNT(" in one["sql"].upper()]
+    assert not [one["sql"] for one in statements if "COUNT(" in one["sql"].upper() and name in one["sql"]]
 
 
 def test_a_second_page_goes_on_where_the_first_ended(staff, tokens):
