@@ -21,7 +21,7 @@ class UnknownPath(APIView):
 
 urlpatterns = [
     path("", include("tokens.api_urls")),  # the keys of the signed-in user
-    path("", include("orders.api_urls")),  # buying, and where gateways report to
+    path("", include("orders.api.urls")),  # buying, and where gateways report to
     path("schema", api_docs.schema, name="api-schema"),
     path("docs", api_docs.docs, name="api-docs"),
     re_path(r"", UnknownPath.as_view()),

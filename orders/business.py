@@ -12,10 +12,10 @@ from billing.earnings import Earned, earned_by_day
 from billing.spans import Span, days_of, last_days
 from config.kernel.money import PPM
 from orders.models import Order, Payment, ProviderAccount, Refund, WebhookEvent
+from orders.payments.settling import Verdict
 from orders.providers.base import EventKind
 from orders.providers.free import Free
 from orders.providers.manual import Manual
-from orders.settling import Verdict
 
 _ACCEPTED = Q(state=Payment.State.ACCEPTED)
 _REPORTS_NOTHING = (Manual.name, Free.name)

@@ -21,7 +21,7 @@ from orders.code_format import grouped, is_well_formed, make_code, normalized
 from orders.models import CodeBatch, RedemptionCode
 from orders.models.catalogue import MAX_QUOTA
 from orders.models.codes import MAX_CODES
-from orders.retrying import again_after_races
+from orders.payments.retrying import again_after_races
 from orders.tries import Allowance, counted, network_of
 
 TRIES_OF_USER = 10

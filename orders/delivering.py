@@ -21,8 +21,8 @@ from orders.access import page_url
 from orders.clock import database_now
 from orders.history import move, record
 from orders.models import Delivery, Order
-from orders.pacing import for_a_turn
-from orders.settling import KEY_PURPOSE
+from orders.payments.pacing import for_a_turn
+from orders.payments.settling import KEY_PURPOSE
 
 logger = logging.getLogger("tollbooth.payments")
 

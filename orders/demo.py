@@ -12,8 +12,8 @@ from orders.gateway.merchants import (
     XunhupayMerchant,
     merchants_of,
 )
-from orders.gateways import set_secrets
 from orders.models import ProviderAccount
+from orders.payments.accounts import set_secrets
 
 STRIPE_SLUG = "stripe"
 

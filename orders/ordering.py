@@ -16,12 +16,12 @@ from config.kernel.errors import Conflict, InvalidInput
 from config.kernel.money import quota_to_nano
 from orders import coupons
 from orders.clock import database_now
-from orders.gateways import payable_with
 from orders.history import move, record
 from orders.models import Order, Package
 from orders.numbers import order_number
+from orders.payments.accounts import payable_with
+from orders.payments.retrying import again_after_races
 from orders.providers.base import Money
-from orders.retrying import again_after_races
 from orders.states import FINAL_UNPAID
 from tokens.models import Token
 

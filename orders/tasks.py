@@ -3,9 +3,10 @@
 from celery import shared_task
 
 from billing.debts import collect_debts
-from orders import delivering, polling, processing, refunding, statements
+from orders import delivering
 from orders.models import Delivery
-from orders.pacing import for_a_turn
+from orders.payments import polling, processing, refunding, statements
+from orders.payments.pacing import for_a_turn
 
 
 @shared_task(name="orders.process_event")

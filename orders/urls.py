@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from orders import order_views, shop_views, views, wallet_views
+from orders.pages import order_views, shop_views, wallet_views
+from orders.pages import pay_views as views
 
 urlpatterns = [
     path("pricing/buy/<slug:code>", shop_views.buy, name="buy"),

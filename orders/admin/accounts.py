@@ -25,13 +25,13 @@ from unfold.widgets import (
 from accounts.staff import StaffAdmin
 from config.kernel.sealing import SealBroken
 from orders.admin.shared import time_column
-from orders.gateways import FREE, open_secrets, problems_of, set_secrets
 from orders.models import ProviderAccount
-from orders.paying import notify_url
+from orders.payments.accounts import FREE, open_secrets, problems_of, set_secrets
+from orders.payments.paying import notify_url
+from orders.payments.selftest import self_test
 from orders.providers.base import Option
 from orders.providers.no_gateway import NoGateway
 from orders.providers.registry import PROVIDERS
-from orders.selftest import self_test
 
 MAX_OPTION, MAX_SECRET = 2_000, 8_000
 OFFERED, OFF, BROKEN = "offered", "off", "broken"

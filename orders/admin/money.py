@@ -28,14 +28,14 @@ from orders.admin.shared import (
     time_column,
     url_of,
 )
+from orders.admin.timeline import MESSAGES, TONES
 from orders.attention import leftover_messages
 from orders.clock import database_now
-from orders.gateways import is_usable, opened, provider_of
 from orders.models import Payment, PaymentAttempt, ProviderAccount, Refund, Statement, WebhookEvent
-from orders.processing import dismiss, try_again
+from orders.payments.accounts import is_usable, opened, provider_of
+from orders.payments.processing import dismiss, try_again
+from orders.payments.statements import reconcile
 from orders.providers.base import EventKind
-from orders.statements import reconcile
-from orders.timeline import MESSAGES, TONES
 
 PRIMARY = ActionVariant.PRIMARY
 

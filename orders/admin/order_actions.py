@@ -19,15 +19,15 @@ from accounts.staff import short_time
 from config.kernel.errors import InvalidInput
 from config.kernel.money import format_usd
 from orders.admin.shared import FiatField, OptionalReasonForm, ReasonForm, actor_of, operation_page, url_of
-from orders.by_hand import hand_accounts, receive, verify
 from orders.delivering import resend
 from orders.fiat import format_fiat
-from orders.gateways import is_usable, opened, provider_of
 from orders.models import Delivery, Order, Payment, PaymentAttempt, ProviderAccount, Refund
 from orders.ordering import cancel_order
+from orders.payments.accounts import is_usable, opened, provider_of
+from orders.payments.by_hand import hand_accounts, receive, verify
+from orders.payments.refunding import UNFINISHED, request_refund, submit
+from orders.payments.settling import Verdict, accept
 from orders.providers.base import RefundSupport
-from orders.refunding import UNFINISHED, request_refund, submit
-from orders.settling import Verdict, accept
 from orders.states import REFUNDABLE
 
 SUCCESS, INFO, WARNING, ERROR = messages.SUCCESS, messages.INFO, messages.WARNING, messages.ERROR

@@ -20,8 +20,8 @@ from orders.admin.order_filters import (
     sums_of,
 )
 from orders.admin.shared import fiat_column, link_column, plain_column, state_column, time_column, url_of
+from orders.admin.timeline import timeline
 from orders.models import Order, Payment, PaymentAttempt
-from orders.timeline import timeline
 
 _S = Order.Status
 TONES = {

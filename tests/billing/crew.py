@@ -161,7 +161,7 @@ def be_notified(slug, told, times):
 
 
 def process_event(event_id):
-    from orders import processing
+    from orders.payments import processing
 
     processing.process_event(event_id)
 

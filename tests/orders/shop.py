@@ -4,11 +4,11 @@ import itertools
 import json
 
 from billing.models import Wallet
-from orders import inbox, processing
-from orders.gateways import set_secrets
 from orders.models import Coupon, Order, Package, ProviderAccount
 from orders.ordering import Buyer, place_order
-from orders.paying import start_payment
+from orders.payments import inbox, processing
+from orders.payments.accounts import set_secrets
+from orders.payments.paying import start_payment
 from orders.providers.base import Webhook
 from tests.factories import make_group, make_token, make_user
 from tests.orders.scripted import SIGNATURE

@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import polling
 from orders.models import Order, Payment, PaymentAttempt
 from orders.ordering import OrderRefused
-from orders.paying import PayFailed
+from orders.payments import polling
+from orders.payments.paying import PayFailed
 from orders.providers.base import Checkout, GatewayRefused, GatewayUnreachable
 from tests.factories import make_user
 from tests.orders.shop import (

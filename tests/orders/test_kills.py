@@ -8,8 +8,9 @@ from django.core import mail
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import delivering, processing, refunding
+from orders import delivering
 from orders.models import Delivery, Order, Payment, Refund
+from orders.payments import processing, refunding
 from tests.factories import make_user
 from tests.live import database_url
 from tests.orders.shop import CREDIT, balance_of, notify, order_purchase, order_top_up, pay, report

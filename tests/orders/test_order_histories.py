@@ -19,15 +19,16 @@ from billing.ledger import post_entry
 from billing.models import LedgerEntry, Wallet
 from billing.proof import check_books
 from config.kernel.errors import InsufficientCredit
-from orders import delivering, polling, processing
+from orders import delivering
 from orders.coupons import CouponRefused
 from orders.models import Coupon, Order, Payment, PaymentAttempt, ProviderAccount, Refund, WebhookEvent
 from orders.ordering import cancel_order
-from orders.paying import PayFailed
+from orders.payments import polling, processing
+from orders.payments.paying import PayFailed
+from orders.payments.refunding import RefundRefused, request_refund, submit
+from orders.payments.settling import accept
 from orders.providers import registry
 from orders.providers.base import PaymentState, PaymentStatus, RefundState, RefundStatus
-from orders.refunding import RefundRefused, request_refund, submit
-from orders.settling import accept
 from tests.factories import make_user
 from tests.orders.scripted import Scripted
 from tests.orders.shop import (

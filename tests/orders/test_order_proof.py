@@ -6,7 +6,7 @@ from billing.models import LedgerEntry, Wallet
 from billing.proof import check_books
 from orders.history import move
 from orders.models import Coupon, CouponUse, Delivery, Order, OrderEvent, Payment, Refund, WebhookEvent
-from orders.refunding import request_refund, submit
+from orders.payments.refunding import request_refund, submit
 from tests.factories import make_user
 from tests.orders.shop import make_coupon, order_top_up, pay, report
 

@@ -3,12 +3,13 @@
 import pytest
 
 from billing.proof import check_books
-from orders import delivering, polling, processing
+from orders import delivering
 from orders.coupons import CouponRefused
 from orders.models import Coupon, Delivery, Order, Payment, WebhookEvent
 from orders.ordering import cancel_order
+from orders.payments import polling, processing
+from orders.payments.settling import Received, Verdict, settle
 from orders.providers.base import Money
-from orders.settling import Received, Verdict, settle
 from tests.billing.crew import crew_of
 from tests.factories import make_user
 from tests.live import database_url

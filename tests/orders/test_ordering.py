@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.kernel.errors import Conflict, InvalidInput
-from orders import ordering, polling
+from orders import ordering
 from orders.models import Order, Package
 from orders.numbers import attempt_number, order_number
 from orders.ordering import Buyer, OrderRefused, place_order
+from orders.payments import polling
 from tests.orders.shop import balance_of, order_purchase, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from orders import pacing, polling
+from orders.payments import pacing, polling
 from tests.orders.shop import order_top_up, pay
 from tests.orders.test_polling import age
 

@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import polling
 from orders.models import Coupon, Order, Payment, PaymentAttempt
 from orders.ordering import cancel_order
-from orders.paying import PayFailed
+from orders.payments import polling
+from orders.payments.paying import PayFailed
 from orders.providers.base import GatewayUnreachable, PaymentState, PaymentStatus
 from tests.orders.shop import CREDIT, balance_of, make_coupon, order_top_up, pay, report
 

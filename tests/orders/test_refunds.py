@@ -5,8 +5,10 @@ import pytest
 from billing.debts import collect_debts
 from billing.models import LedgerEntry, Wallet
 from billing.proof import check_books
-from orders import refunding
 from orders.models import Order, Payment, Refund
+from orders.payments import refunding
+from orders.payments.refunding import RefundRefused, request_refund, submit
+from orders.payments.settling import accept
 from orders.providers.base import (
     GatewayRefused,
     GatewayUnreachable,
@@ -16,8 +18,6 @@ from orders.providers.base import (
     RefundStatus,
     RefundSupport,
 )
-from orders.refunding import RefundRefused, request_refund, submit
-from orders.settling import accept
 from tests.factories import give, make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, pay, report
 

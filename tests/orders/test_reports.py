@@ -8,8 +8,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import inbox, processing, tasks
+from orders import tasks
 from orders.models import Order, Payment, PaymentAttempt, WebhookEvent
+from orders.payments import inbox, processing
 from orders.providers.base import GatewayUnreachable, PaymentState, PaymentStatus
 from tests.orders.scripted import SIGNATURE
 from tests.orders.shop import CREDIT, balance_of, make_account, notify, order_top_up, pay, report

@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from orders.retrying import TRIES, again_after_races
+from orders.payments.retrying import TRIES, again_after_races
 
 
 class Deadlock(Exception):

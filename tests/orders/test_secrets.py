@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from orders.gateways import is_usable, open_secrets, opened, problems_of, set_secrets
 from orders.models import ProviderAccount
+from orders.payments.accounts import is_usable, open_secrets, opened, problems_of, set_secrets
 from tests.orders.shop import make_account
 
 pytestmark = pytest.mark.django_db

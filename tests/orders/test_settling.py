@@ -5,7 +5,7 @@ import pytest
 from billing.models import LedgerEntry
 from billing.proof import check_books
 from orders.models import Delivery, Order, Payment, WebhookEvent
-from orders.settling import accept
+from orders.payments.settling import accept
 from tests.factories import make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, make_coupon, order_purchase, order_top_up, pay, report
 from tokens.models import Token

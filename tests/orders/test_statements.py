@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import statements
 from orders.models import Order, Payment, PaymentAttempt, Statement
+from orders.payments import statements
 from orders.providers.base import Money, PaymentState, PaymentStatus
 from tests.orders.shop import CREDIT, balance_of, order_top_up, pay, report
 

@@ -80,7 +80,7 @@ def _die_before(statement):
 
 
 def process_event(row):
-    from orders.processing import process_event
+    from orders.payments.processing import process_event
 
     process_event(row)
 
@@ -94,7 +94,7 @@ def deliver(row):
 
 def submit_refund(row):
     from orders.models import Refund
-    from orders.refunding import submit
+    from orders.payments.refunding import submit
 
     submit(Refund.objects.get(pk=row))
 

@@ -14,8 +14,8 @@ from billing.rollups import roll_up_usage
 from billing.spans import Span
 from config.kernel.money import usd
 from orders.business import business
-from orders.polling import take_in
-from orders.refunding import request_refund
+from orders.payments.polling import take_in
+from orders.payments.refunding import request_refund
 from tests.billing.usage_rows import make_record
 from tests.factories import make_token, make_user
 from tests.orders.shop import CREDIT, order_top_up, pay, report

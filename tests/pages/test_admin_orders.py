@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from billing.proof import check_books
 from orders.models import Delivery, Order, OrderEvent, Payment, Refund, WebhookEvent
-from orders.polling import poll
+from orders.payments.polling import poll
 from orders.providers.base import (
     GatewayRefused,
     GatewayUnreachable,

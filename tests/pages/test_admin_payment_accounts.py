@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from django.urls import reverse
 
-from orders.gateways import open_secrets
 from orders.models import ProviderAccount
+from orders.payments.accounts import open_secrets
+from orders.payments.selftest import self_test
 from orders.providers.base import GatewayRefused, Option, PaymentState, PaymentStatus
-from orders.selftest import self_test
 from tests.factories import make_user
 from tests.orders.shop import make_account
 from tests.pages.admin_rows import list_url, page_url

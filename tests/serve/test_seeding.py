@@ -7,8 +7,8 @@ from accounts.models import User
 from billing.models import LedgerEntry, ModelPrice
 from config import seeding
 from config.kernel.money import usd
-from orders.gateways import problems_of
 from orders.models import Package, ProviderAccount
+from orders.payments.accounts import problems_of
 from relay.models import Channel, ChannelModel
 from relay.sandbox.behaviours import BEHAVIOURS
 from relay.sandbox.services import MODELS

@@ -8,7 +8,7 @@ import pytest
 from django.core.handlers.asgi import ASGIRequest
 from django.test import Client
 
-from orders.api_quota import QuotaQuery
+from orders.api.quota import QuotaQuery
 from orders.models import Order
 from tests.orders.api.refusals import refused
 

@@ -8,9 +8,9 @@ from django.db import connection
 from django.utils import timezone
 
 from billing.proof import check_books
-from orders import processing
 from orders.demo import set_up_accounts
 from orders.models import PaymentAttempt, ProviderAccount, WebhookEvent
+from orders.payments import processing
 from tests.orders.gateway.server import running_gateway
 from tests.orders.shop import make_package
 

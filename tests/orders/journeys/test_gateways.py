@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from orders import polling, statements
 from orders.models import Order, Payment, PaymentAttempt, Refund, WebhookEvent
-from orders.paying import PayFailed
-from orders.refunding import request_refund, submit, submit_due
+from orders.payments import polling, statements
+from orders.payments.paying import PayFailed
+from orders.payments.refunding import request_refund, submit, submit_due
 from tests.factories import make_user
 from tests.orders.journeys.conftest import SLUGS
 from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, pay

@@ -5,7 +5,7 @@ import pytest
 from orders.access import page_url
 from orders.delivering import deliver
 from orders.models import Delivery, Order
-from orders.polling import take_in
+from orders.payments.polling import take_in
 from tests.factories import make_group, make_user
 from tests.orders.shop import order_purchase, pay
 from tokens.services import issue_token

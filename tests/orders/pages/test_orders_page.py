@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from orders.access import page_url
 from orders.models import Order, OrderEvent, Payment
-from orders.refunding import request_refund, submit_due
-from orders.wording import SENTENCES, sentence_of
+from orders.pages.wording import SENTENCES, sentence_of
+from orders.payments.refunding import request_refund, submit_due
 from tests.factories import make_user
 from tests.orders.shop import make_coupon, order_top_up, pay, report
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from orders.access import page_url
 from orders.models import Order, PaymentAttempt
-from orders.polling import take_in
+from orders.payments.polling import take_in
 from orders.providers.base import Checkout
 from tests.factories import make_group
 from tests.orders.shop import order_purchase, pay

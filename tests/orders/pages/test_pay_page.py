@@ -9,7 +9,7 @@ from django.utils import timezone
 from orders.access import page_token, page_url, pay_url
 from orders.delivering import deliver
 from orders.models import Delivery, Order, PaymentAttempt
-from orders.polling import take_in
+from orders.payments.polling import take_in
 from orders.providers.base import Checkout, GatewayUnreachable
 from tests.orders.shop import make_account, order_purchase, order_top_up, pay
 

@@ -13,7 +13,7 @@ from orders.coupons import CouponRefused
 from orders.keys import KeyRefused
 from orders.models import Order, Package, PaymentAttempt
 from orders.ordering import OrderRefused, clean_email
-from orders.paying import PayFailed
+from orders.payments.paying import PayFailed
 from orders.qr import checkout_url, qrcode_url
 
 KEY_LENGTH = 200

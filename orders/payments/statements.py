@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from orders.clock import database_now
-from orders.gateways import is_usable, opened, provider_of
 from orders.models import Payment, PaymentAttempt, ProviderAccount, Statement
-from orders.polling import take_in
+from orders.payments.accounts import is_usable, opened, provider_of
+from orders.payments.polling import take_in
+from orders.payments.refund_reports import refunded_by_gateway
 from orders.providers.base import GatewayError, PaymentState, PaymentStatus
-from orders.refund_reports import refunded_by_gateway
 
 logger = logging.getLogger("tollbooth.payments")
 

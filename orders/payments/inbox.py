@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from config.kernel.sealing import SealBroken
-from orders.gateways import is_usable, opened, provider_of
 from orders.models import ProviderAccount, WebhookEvent
+from orders.payments.accounts import is_usable, opened, provider_of
 from orders.providers.base import BadWebhook, Event, Reply, Webhook
 
 logger = logging.getLogger("tollbooth.payments")

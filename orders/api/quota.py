@@ -18,7 +18,7 @@ from billing.usage_log import key_log
 from config.api import ok
 from config.api_fields import WholeNumber
 from config.openapi import documented
-from orders.api_topup import KeyInput, KeyView, in_quota
+from orders.api.top_up import KeyInput, KeyView, in_quota
 
 MOST = 200
 USUAL = 50

@@ -8,8 +8,8 @@ from hashlib import sha256
 
 from orders.clock import database_now
 from orders.delivering import LINK_LIFE, is_showable
-from orders.gateways import payable_with
 from orders.models import Delivery, Order, PaymentAttempt, ProviderAccount
+from orders.payments.accounts import payable_with
 from orders.providers.base import Money
 from orders.qr import qr_svg
 

@@ -9,15 +9,15 @@ from accounts.models import User
 from config.client_address import client_address
 from config.kernel.errors import DomainError
 from orders.access import page_url
-from orders.by_key import credit_of_token, forget_key, prove_key, proved_token, statement_of
 from orders.coupons import CouponRefused
-from orders.forms import KeyForm, KeyTopUpForm, PurchaseForm
 from orders.keys import KeyRefused
 from orders.models import Order, Package
-from orders.offers import Offer, offer_of, plan_on_sale
 from orders.ordering import Buyer, place_order
-from orders.private_pages import is_too_often, private, too_often
-from orders.selectors import top_ups_on_sale
+from orders.pages.by_key import credit_of_token, forget_key, prove_key, proved_token, statement_of
+from orders.pages.forms import KeyForm, KeyTopUpForm, PurchaseForm
+from orders.pages.offers import Offer, offer_of, plan_on_sale
+from orders.pages.private_pages import is_too_often, private, too_often
+from orders.pages.selectors import top_ups_on_sale
 from tokens.models import Token
 
 PREVIEW = "preview"  # the button that only shows what a coupon takes off

@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
-from orders import ordering, selectors
+from orders import ordering
 from orders.models import Order
-from orders.selectors import OrderDetails
-from orders.wording import sentence_of, tone_of
+from orders.pages import selectors
+from orders.pages.selectors import OrderDetails
+from orders.pages.wording import sentence_of, tone_of
 
 
 @login_required

@@ -7,13 +7,13 @@ from django.db import transaction
 
 from orders import coupons
 from orders.clock import database_now
-from orders.gateways import opened, provider_of
 from orders.history import move
 from orders.models import Order, PaymentAttempt
-from orders.pacing import for_a_turn
-from orders.paying import set_up
+from orders.payments.accounts import opened, provider_of
+from orders.payments.pacing import for_a_turn
+from orders.payments.paying import set_up
+from orders.payments.settling import Received, settle
 from orders.providers.base import GatewayError, Money, PaymentState, PaymentStatus
-from orders.settling import Received, settle
 
 logger = logging.getLogger("tollbooth.payments")
 

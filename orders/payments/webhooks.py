@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from orders.inbox import MAX_BODY_BYTES, account_for_webhooks, receive
 from orders.models import ProviderAccount
+from orders.payments.inbox import MAX_BODY_BYTES, account_for_webhooks, receive
 from orders.providers.base import Reply, Webhook
 from orders.tasks import process_event
 

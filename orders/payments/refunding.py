@@ -17,10 +17,11 @@ from config.kernel.money import NanoUSD
 from orders.clock import database_now
 from orders.discounts import credit_of_refund
 from orders.fiat import format_fiat
-from orders.gateways import opened, provider_of
 from orders.history import move, record
 from orders.models import Delivery, Order, Payment, Refund
-from orders.pacing import for_a_turn
+from orders.payments.accounts import opened, provider_of
+from orders.payments.pacing import for_a_turn
+from orders.payments.retrying import again_after_races
 from orders.providers.base import (
     GatewayError,
     GatewayRefused,
@@ -31,7 +32,6 @@ from orders.providers.base import (
     RefundStatus,
     RefundSupport,
 )
-from orders.retrying import again_after_races
 from orders.states import HONOURED
 from tokens.models import Token
 from tokens.services import lower_quota, raise_quota, set_enabled

@@ -12,9 +12,9 @@ from config.client_address import client_address
 from config.kernel.errors import NotFound
 from config.rate_limits import limit
 from orders.access import find_order
-from orders.api_shapes import Checkout, OrderLookUp, PaymentInput, refusals_as
+from orders.api.shapes import Checkout, OrderLookUp, PaymentInput, refusals_as
 from orders.models import Order
-from orders.paying import start_payment
+from orders.payments.paying import start_payment
 
 
 class OrderView(PublicView):

@@ -15,7 +15,7 @@ from config.client_address import client_address
 from config.kernel.money import nano_to_quota
 from config.openapi import documented
 from config.rate_limits import limit
-from orders.api_shapes import (
+from orders.api.shapes import (
     KEY_LENGTH,
     STATUS,
     STATUSES,
@@ -28,7 +28,7 @@ from orders.api_shapes import (
     packages_on_sale,
     refusals_as,
 )
-from orders.api_views import PayView, QueryView
+from orders.api.views import PayView, QueryView
 from orders.keys import open_account
 from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order

@@ -25,8 +25,8 @@ from orders.clock import database_now
 from orders.fiat import format_fiat
 from orders.history import move, record
 from orders.models import Delivery, Order, Payment, PaymentAttempt
+from orders.payments.retrying import again_after_races
 from orders.providers.base import Money
-from orders.retrying import again_after_races
 from tokens.services import IssuedToken, issue_token, open_group_to, raise_quota
 
 GRACE = timedelta(hours=24)  # after its end an order is still honoured for so long

@@ -11,14 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from config.client_address import client_address
 from config.kernel.errors import DomainError
 from config.rate_limits import seconds_to_wait
-from orders import delivering, polling
+from orders import delivering
 from orders.access import find_order, order_of, page_token, page_url
-from orders.forms import FindForm
 from orders.models import Delivery, Order
 from orders.ordering import cancel_order
-from orders.pay_pages import PayPage, pay_page_of, unfinished_attempt
-from orders.paying import start_payment
-from orders.private_pages import is_too_often, private, too_often
+from orders.pages.forms import FindForm
+from orders.pages.pay_pages import PayPage, pay_page_of, unfinished_attempt
+from orders.pages.private_pages import is_too_often, private, too_often
+from orders.payments import polling
+from orders.payments.paying import start_payment
 
 _SEEN = "orders"  # signed addresses of the orders that this browser has opened, in its session, by number
 _REMEMBERED = 20

@@ -2,7 +2,11 @@
 
 from django.urls import path, re_path
 
-from orders import api_purchase, api_quota, api_topup, qr, webhooks
+from orders import qr
+from orders.api import purchase as api_purchase
+from orders.api import quota as api_quota
+from orders.api import top_up as api_topup
+from orders.payments import webhooks
 
 urlpatterns = [
     path("topup/packages", api_topup.Packages.as_view()),

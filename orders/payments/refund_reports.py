@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from billing.models import Wallet
 from orders.history import record
 from orders.models import Order, Payment, PaymentAttempt, Refund
+from orders.payments.refunding import UNFINISHED, fail, finish, key_of, open_refund
 from orders.providers.base import Money, PaymentState, PaymentStatus
-from orders.refunding import UNFINISHED, fail, finish, key_of, open_refund
 from tokens.models import Token
 from tokens.services import set_enabled
 

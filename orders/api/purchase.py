@@ -12,7 +12,7 @@ from config.api import SessionAuthentication, ok
 from config.api_fields import Text
 from config.api_views import PublicView
 from config.openapi import documented
-from orders.api_shapes import (
+from orders.api.shapes import (
     STATUS,
     STATUSES,
     Checkout,
@@ -24,7 +24,7 @@ from orders.api_shapes import (
     packages_on_sale,
     refusals_as,
 )
-from orders.api_views import PayView, QueryView
+from orders.api.views import PayView, QueryView
 from orders.delivering import masked_key
 from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 
 from config.kernel.errors import InvalidInput
 from orders.clock import database_now
-from orders.gateways import free_account, opened, payable_with, provider_of
 from orders.history import record
 from orders.models import Order, PaymentAttempt, ProviderAccount
 from orders.numbers import attempt_number
+from orders.payments.accounts import free_account, opened, payable_with, provider_of
+from orders.payments.retrying import again_after_races
+from orders.payments.settling import Received, settle
 from orders.providers.base import Charge, Checkout, GatewayError, GatewayRefused, Money
-from orders.retrying import again_after_races
-from orders.settling import Received, settle
 
 logger = logging.getLogger("tollbooth.payments")
 

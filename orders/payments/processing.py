@@ -6,18 +6,18 @@ import logging
 from datetime import timedelta
 
 from orders.clock import database_now
-from orders.gateways import opened, provider_of
 from orders.models import PaymentAttempt, WebhookEvent
-from orders.polling import ask, close_attempt, take_in
-from orders.providers.base import EventKind, GatewayError, Money, PaymentState, PaymentStatus
-from orders.refund_reports import (
+from orders.payments.accounts import opened, provider_of
+from orders.payments.polling import ask, close_attempt, take_in
+from orders.payments.refund_reports import (
     dispute_lost,
     dispute_opened,
     dispute_won,
     refund_failed,
     refunded_by_gateway,
 )
-from orders.settling import Received, Verdict, settle
+from orders.payments.settling import Received, Verdict, settle
+from orders.providers.base import EventKind, GatewayError, Money, PaymentState, PaymentStatus
 
 logger = logging.getLogger("tollbooth.payments")
 

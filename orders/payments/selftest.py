@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 from config.egress.errors import AddressRefused, EgressError
 from config.egress.session import Session
-from orders.gateways import opened, problems_of, provider_of
 from orders.models import ProviderAccount
-from orders.paying import notify_url
+from orders.payments.accounts import opened, problems_of, provider_of
+from orders.payments.paying import notify_url
 from orders.providers.base import GatewayError, GatewayUnreachable, PaymentStatus
 from orders.providers.calling import body_of
 from orders.providers.no_gateway import NoGateway

@@ -8,15 +8,15 @@ from django.utils.translation import gettext_noop
 
 from config.kernel.errors import InvalidInput
 from orders.clock import database_now
-from orders.gateways import is_usable, opened, provider_of
 from orders.history import record
 from orders.models import Order, Payment, PaymentAttempt, ProviderAccount, Refund
-from orders.paying import start_payment
+from orders.payments.accounts import is_usable, opened, provider_of
+from orders.payments.paying import start_payment
+from orders.payments.refunding import UNFINISHED, submit
+from orders.payments.settling import Received, Verdict, settle
+from orders.payments.statements import Findings, compare
 from orders.providers.base import GatewayError, Money, PaymentStatus
 from orders.providers.manual import Manual
-from orders.refunding import UNFINISHED, submit
-from orders.settling import Received, Verdict, settle
-from orders.statements import Findings, compare
 
 SAID = {
     PaymentStatus.WAITING: gettext_noop("not paid yet"),

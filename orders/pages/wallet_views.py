@@ -22,10 +22,11 @@ from billing.rollups import rolled_until
 from billing.statement import KINDS, USAGE, Cut, statement_csv, statement_page
 from config.kernel.errors import DomainError
 from config.kernel.money import format_usd
-from orders import codes, ordering, selectors
+from orders import codes, ordering
 from orders.access import page_url
 from orders.models import Order
-from orders.wallet_forms import NoticeForm, RedeemForm, TopUpForm
+from orders.pages import selectors
+from orders.pages.wallet_forms import NoticeForm, RedeemForm, TopUpForm
 
 
 @login_required

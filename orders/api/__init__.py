@@ -1,0 +1,1 @@
+"""The buying part of the site API."""

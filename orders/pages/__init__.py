@@ -1,0 +1,1 @@
+"""What buyers see: plans, pay pages, Wallet, Orders, what a key has."""

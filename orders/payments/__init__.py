@@ -1,0 +1,1 @@
+"""How orders are paid: attempts, reports, polls, refunds, and the one way to a credit."""
