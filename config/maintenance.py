@@ -72,4 +72,5 @@ def _closed(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(render_to_string("503.html", context), status=503)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     response.headers["Cache-Control"] = "no-store"
+    response._has_been_logged = True  # type: ignore[attr-defined] # Django would log an error for each visitor
     return response

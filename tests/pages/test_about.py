@@ -62,6 +62,12 @@ def test_pages_are_closed_in_our_own_words(client, db, closed, path):
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
 
 
+def test_visitors_of_a_closed_site_are_no_errors_in_the_log(client, db, closed, caplog):
+    closed()
+    client.get("/")
+    assert caplog.records == []
+
+
 def test_the_setting_does_the_same(client, db, settings):
     settings.MAINTENANCE = "pages"
     assert client.get("/").status_code == 503
