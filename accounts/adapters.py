@@ -1,8 +1,12 @@
-"""Where django-allauth asks the product: what second factors are called, and whom another provider may sign in."""
+"""Where django-allauth asks the product: who mails, what second factors are called, whom another provider signs in."""
 
+from email.utils import formataddr, parseaddr
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
+from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -20,17 +24,41 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from config.egress.errors import EgressError
 from config.egress.session import Session
+from config.kernel.brands import Brand
+
+
+def brand_name() -> str:
+    """The name of the host somebody acts on; outside of a request the site's own."""
+    brand: Brand | None = getattr(context.request, "brand", None)
+    return brand.name if brand else str(settings.SITE_NAME)
+
+
+class Mails(DefaultAccountAdapter):  # type: ignore[misc] # comes without types
+    """Mail speaks in the name of the host that somebody acted on; its links lead there by themselves."""
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"{brand_name()}: {subject}"
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Under the host's own address: the request's scheme is not what a browser sees behind a proxy with TLS."""
+        brand: Brand | None = getattr(context.request, "brand", None)
+        path: str = urlsplit(super().get_reset_password_from_key_url(key)).path
+        return (brand.site_url if brand else str(settings.SITE_URL)) + path
+
+    def get_from_email(self) -> str:
+        """The brand's name before the one address that may send."""
+        return formataddr((brand_name(), parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc] # comes without types
     """Authenticator apps and passkeys carry the site's name."""
 
     def get_totp_issuer(self) -> str:
-        return str(settings.SITE_NAME)
+        return brand_name()
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """A passkey belongs to the host name it was made on: browsers offer it nowhere else."""
-        return {**super().get_public_key_credential_rp_entity(), "name": str(settings.SITE_NAME)}
+        return {**super().get_public_key_credential_rp_entity(), "name": brand_name()}
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         number = Authenticator.objects.filter(user=user, type=type).count() + 1

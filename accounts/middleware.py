@@ -9,6 +9,7 @@ from django.utils import timezone, translation
 
 from accounts import sessions
 from accounts.models import User
+from config.kernel.brands import Brand
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -24,6 +25,9 @@ def preferences(get_response: GetResponse) -> GetResponse:
         if isinstance(user, User):
             _use_language(request, user.language)
             _use_time_zone(user.time_zone)
+        brand: Brand | None = getattr(request, "brand", None)
+        if brand is not None and not (isinstance(user, User) and user.language):
+            _use_language(request, brand.language)
         try:
             return get_response(request)
         finally:

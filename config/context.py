@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from config.announcements import announcements_for
+from config.kernel.brands import Brand
 from config.theme import theme_of
 
 
@@ -17,6 +18,9 @@ def api_base_url(request: HttpRequest) -> str:
     A base URL with a host of its own is the operator's word and the same for everybody. The scheme is SITE_URL's,
     because a proxy in front of us may have taken TLS off.
     """
+    brand: Brand | None = getattr(request, "brand", None)
+    if brand is not None and brand.host:
+        return brand.api_base_url
     site = urlsplit(settings.SITE_URL)
     if f"{settings.SITE_URL}/v1" != settings.API_BASE_URL or request.get_host() == site.netloc:
         return str(settings.API_BASE_URL)
@@ -24,14 +28,16 @@ def api_base_url(request: HttpRequest) -> str:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The site's name and addresses, whether this is a demo, and the reader's theme.
+    """The name and addresses of the site at this host, whether this is a demo, and the reader's theme.
 
     `api_host` is the base URL for clients that add /v1 by themselves.
     """
     base_url = api_base_url(request)
+    brand: Brand | None = getattr(request, "brand", None)
     return {
-        "site_name": settings.SITE_NAME,
-        "site_url": settings.SITE_URL,
+        "brand": brand,
+        "site_name": brand.name if brand else settings.SITE_NAME,
+        "site_url": brand.site_url if brand else settings.SITE_URL,
         "api_base_url": base_url,
         "api_host": base_url.removesuffix("/v1"),
         "is_demo": settings.DEMO,

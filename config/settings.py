@@ -8,6 +8,7 @@ import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 
 from config import secrets
+from config.hosts import KnownHosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -20,7 +21,8 @@ VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 SITE_NAME = env.str("SITE_NAME", default="Tollbooth")
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 API_BASE_URL = env.str("API_BASE_URL", default=f"{SITE_URL}/v1").rstrip("/")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [urlsplit(SITE_URL).hostname])
+# Besides the hosts that an operator enters as sites.
+ALLOWED_HOSTS = KnownHosts(env.list("ALLOWED_HOSTS", default=["*"] if DEMO else [urlsplit(SITE_URL).hostname]))
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 OPERATOR_EMAIL = env.str("OPERATOR_EMAIL", default="operator@localhost")  # the staff account that `serve` makes
@@ -69,10 +71,11 @@ MIDDLEWARE = [
     "config.static_files.StaticFiles",
     "django.middleware.gzip.GZipMiddleware",  # pads at random against BREACH
     "config.middleware.request_id",
+    "tokens.middleware.brand",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "tokens.middleware.CsrfOfSites",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -185,7 +188,6 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = (
 )
 ACCOUNT_RATE_LIMITS = {"confirm_email": "3/10m/key"}  # codes mailed to one address
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_EMAIL_SUBJECT_PREFIX = f"{SITE_NAME}: "  # subjects are rendered without the site's context
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True  # one address at a time; the old one stays until the new one is verified
 ACCOUNT_EMAIL_NOTIFICATIONS = True  # mail to the owner when the password, the address or the second factor changes
@@ -193,6 +195,7 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_ADAPTER = "accounts.adapters.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True  # browsers do it over HTTPS, and on http://localhost
+ACCOUNT_ADAPTER = "accounts.adapters.Mails"
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.OtherAccounts"
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # by an address the provider has verified, as the adapter reads it
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True

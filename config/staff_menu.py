@@ -18,6 +18,7 @@ SECTIONS = (
             (_("Users"), "group", "accounts", "user"),
             (_("Groups"), "percent", "tokens", "group"),
             (_("Tokens"), "key", "tokens", "token"),
+            (_("Sites"), "language", "tokens", "site"),
         ),
     ),
     (

@@ -31,7 +31,7 @@ from relay.reading_on import ReadingOn
 from relay.routing import Target
 from relay.upstream import Failure, new_client
 from relay.watchdog import Watchdog
-from tokens import refusals
+from tokens import refusals, sites
 from tokens.config_version import current_versions
 
 logger = logging.getLogger("tollbooth.relay")
@@ -135,6 +135,7 @@ class Runtime:
         versions = current_versions()
         self.prices.refresh(versions)
         self.routing.refresh(versions)
+        sites.refresh(versions)
         return versions
 
     async def _beat(self) -> None:

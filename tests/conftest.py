@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import User
+from config import hosts
 from tests.factories import make_user
 
 CHROMIUM_FLAGS = [
@@ -173,7 +174,8 @@ def quick_settings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def clean_cache() -> Iterator[None]:
-    """No test meets the rate limits or cached rows of another."""
+    """No test meets the rate limits, cached rows or host names of another."""
+    hosts.TABLE.brands = {}
     yield
     cache.clear()
     caches["process"].clear()

@@ -1,26 +1,31 @@
 """Groups, who may use them, and tokens. No page here can show a key: only what is kept in clear of it."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import UserAdmin
 from accounts.staff import ReadOnlyAdmin, StaffAdmin, usd_column
+from config.kernel.brands import Brand
 from config.kernel.money import PPM, format_ratio
-from tokens.models import MAX_RATIO_PPM, Group, GroupAccess, Token
+from tokens.models import MAX_RATIO_PPM, Group, GroupAccess, Site, Token
 from tokens.services import set_enabled
+from tokens.sites import brand_of_site
 
 
 class RatioField(forms.DecimalField):
@@ -175,3 +180,61 @@ UserAdmin.also_show(
     inlines=(GroupAccessInline,),
     links=((_("Tokens"), "admin:tokens_token_changelist", "user__id__exact"),),
 )
+
+
+class SiteForm(forms.ModelForm):  # type: ignore[type-arg]
+    language = forms.ChoiceField(
+        label=_("language"),
+        choices=[("", _("As the browser asks")), *settings.LANGUAGES],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    class Meta:
+        model = Site
+        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name them
+
+    def clean_host(self) -> str:
+        """Operators paste addresses."""
+        return str(self.cleaned_data["host"]).strip().lower()
+
+
+@admin.register(Site)
+class SiteAdmin(StaffAdmin):
+    form = SiteForm
+    list_display = ("host", "name", "kind", "group", "is_active")
+    list_filter = ("kind", "is_active")
+    list_select_related = ("group",)
+    search_fields = ("host", "name")
+    readonly_fields = ("in_words",)
+    fieldsets = (
+        (None, {"fields": ("host", "kind", "is_active", "in_words")}),
+        (_("Face"), {"fields": ("name", "logo", "accent", "language")}),
+        (_("Customers"), {"fields": ("group", "api_base_url")}),
+    )
+
+    @admin.display(description=_("what happens there"))
+    def in_words(self, site: Site) -> str:
+        """What a request to this host meets, checked against what this process answers."""
+        if not site.pk:
+            return "–"
+        brand = brand_of_site(site)
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in _host_in_words(site, brand)))
+
+
+def _host_in_words(site: Site, brand: Brand) -> Iterator[str]:
+    if not site.is_active:
+        yield str(_("Not answered: the host is refused unless ALLOWED_HOSTS names it."))
+        return
+    if brand.is_api_only:
+        yield str(_("%(address)s answers /v1 and health checks; every page is refused with 404.")) % {
+            "address": brand.site_url
+        }
+        return
+    yield str(_("%(address)s shows the pages of “%(name)s”, and answers /v1.")) % {
+        "address": brand.site_url,
+        "name": brand.name,
+    }
+    yield str(_("Docs and samples name the base URL %(url)s.")) % {"url": brand.api_base_url}
+    group = site.group.code if site.group else str(_("everybody's default"))
+    yield str(_("Who signs up there starts in the group: %(group)s.")) % {"group": group}

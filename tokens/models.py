@@ -1,7 +1,10 @@
 """Price groups and API keys."""
 
+import re
+
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -11,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from config.kernel.ids import opaque_id
 from config.kernel.money import PPM, format_ratio
+from tokens.logos import clean_logo
 
 MAX_RATIO_PPM = 1_000 * PPM
 
@@ -182,3 +186,80 @@ class ConfigVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+
+def _clean_host(text: str) -> None:
+    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", text):
+        raise ValidationError(_("A host name in small letters, without scheme, port or path: ai.example.com"))
+
+
+def _clean_logo(text: str) -> None:
+    try:
+        clean_logo(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+class Site(models.Model):
+    """One host name that this installation answers, with the face it shows there."""
+
+    class Kind(models.TextChoices):
+        CONSOLE = "console", _("Console")
+        API = "api", _("API only")
+        CONSUMER = "consumer", _("Brand for consumers")
+        BUSINESS = "business", _("Brand for businesses")
+
+    host = models.CharField(
+        _("host name"), max_length=200, unique=True, validators=[_clean_host], help_text=_("Such as ai.example.com.")
+    )
+    kind = models.CharField(
+        _("kind"),
+        max_length=10,
+        choices=Kind.choices,
+        default=Kind.CONSUMER,
+        help_text=_("An API host answers the relay and health checks, and no page."),
+    )
+    name = models.CharField(_("name"), max_length=60, help_text=_("In titles, mails and authenticator apps."))
+    logo = models.TextField(
+        _("logo"),
+        blank=True,
+        validators=[_clean_logo],
+        help_text=_("An SVG drawing as text, or data:image/png;base64,…; square. Empty: the product's own."),
+    )
+    accent = models.CharField(
+        _("colour"),
+        max_length=10,
+        blank=True,
+        choices=[("", _("Green")), ("blue", _("Blue")), ("violet", _("Violet")), ("rose", _("Rose"))],
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=16,
+        blank=True,
+        help_text=_("Of visitors who have chosen none. Empty: as the browser asks."),
+    )
+    group = models.ForeignKey(
+        Group,
+        verbose_name=_("default group"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Where the keys of those who sign up here start. Empty: everybody's default."),
+    )
+    api_base_url = models.CharField(
+        _("base URL shown"),
+        max_length=200,
+        blank=True,
+        validators=[URLValidator(["http", "https"])],
+        help_text=_("In the docs and samples. Empty: this host with /v1."),
+    )
+    is_active = models.BooleanField(_("answered"), default=True)
+
+    class Meta:
+        verbose_name = _("site")
+        verbose_name_plural = _("sites")
+        ordering = ["host"]
+
+    def __str__(self) -> str:
+        return self.host

@@ -255,6 +255,13 @@ def grant_default_group(*, user: User) -> None:
         GroupAccess.objects.get_or_create(user=user, group=group, defaults={"is_default": not has_default})
 
 
+def start_in_group(*, user: User, group_id: int) -> None:
+    """Open a group to the user, and let new keys start there."""
+    GroupAccess.objects.filter(user=user, is_default=True).exclude(group=group_id).update(is_default=False)
+    GroupAccess.objects.update_or_create(user=user, group_id=group_id, defaults={"is_default": True})
+    bump("groups")
+
+
 def _default_group(user: User) -> Group:
     group = default_group_of(user)
     if group is None:
