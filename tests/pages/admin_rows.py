@@ -14,7 +14,7 @@ from orders.models import Coupon, Order, Package, Payment, PaymentAttempt, Refun
 from tests.billing.usage_rows import make_record
 from tests.factories import give, make_channel, make_group, make_price, make_token
 from tests.orders.shop import make_account
-from tokens.models import Group, GroupAccess
+from tokens.models import Group, GroupAccess, Site
 
 SECRET = "upstream-secret-4711"
 HOUR = datetime(2026, 3, 18, 10, tzinfo=UTC)
@@ -55,6 +55,7 @@ def make_rows(alice):
             "accounts_user": alice,
             "tokens_group": group,
             "tokens_groupaccess": access,
+            "tokens_site": Site.objects.create(host="ai.example.com", name="Acme AI"),
             "tokens_token": token,
             "billing_modelprice": make_price("priced-model", input="0.27", output="1.1"),
             "billing_priceoverride": PriceOverride.objects.create(user=alice, group=group, ratio_ppm=250_000),

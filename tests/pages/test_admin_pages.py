@@ -30,6 +30,7 @@ NAMES = [
     "relay_channel",
     "tokens_group",
     "tokens_groupaccess",
+    "tokens_site",
     "tokens_token",
 ]
 ADDABLE = [
@@ -44,6 +45,7 @@ ADDABLE = [
     "relay_channel",
     "tokens_group",
     "tokens_groupaccess",
+    "tokens_site",
 ]
 READ_ONLY = [
     "billing_ledgerentry",
