@@ -4,16 +4,16 @@ from datetime import timedelta
 from random import Random
 
 from allauth.account.models import EmailAddress
-from django.db.models import F, Sum
 from django.utils import timezone
 
-from billing.models import ModelPrice, UsageRecord, Wallet
+from billing.models import ModelPrice, UsageRecord
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage
 from config.kernel.money import usd
 from relay.models import Channel
 from tests.billing.usage_rows import build_record
-from tests.factories import give, make_channel, make_user
+from tests.factories import make_channel, make_user
+from tests.tools.purchases import Bought, furnish_purchases
 from tokens.models import Group, Token
 from tokens.services import issue_token
 
@@ -31,18 +31,17 @@ CHANNELS = {
 TOKENS = {"production": 55, "staging": 20, "notebook": 15, "nightly-batch": 10}
 
 
-def furnish() -> None:
-    """Fill a seeded, otherwise empty database."""
-    user = make_user(EMAIL, name="Lin Chen", time_zone="Asia/Shanghai")
-    EmailAddress.objects.create(user=user, email=EMAIL, verified=True, primary=True)
-    give(user, "2500")
+def furnish(*, email: str = EMAIL) -> Bought:
+    """Fill a seeded, otherwise empty database; returns what was bought, most of it by the customer."""
+    user = make_user(email, name="Lin Chen", time_zone="Asia/Shanghai")
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     Channel.objects.update(status=Channel.Status.DISABLED)  # the seeded sandbox
     shares = _open_channels()
     _record_usage(_issue_tokens(user), shares)
-    spent = UsageRecord.objects.filter(user=user).aggregate(total=Sum("charge"))["total"]
-    Wallet.objects.filter(user=user).update(balance=F("balance") - spent)
+    bought = furnish_purchases(user)
     while roll_up_usage(now=timezone.now()):
         pass
+    return bought
 
 
 def _open_channels():

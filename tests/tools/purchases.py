@@ -1,0 +1,119 @@
+"""What the showroom's customer and a stranger have bought, on the days when they would have. Every act is a service's."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from unittest.mock import patch
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from accounts.models import User
+from billing.models import UsageRecord, Wallet
+from orders import clock, codes
+from orders.models import Order
+from orders.ordering import Buyer, cancel_order, place_order
+from orders.paying import start_payment
+from orders.providers import registry
+from orders.providers.base import Checkout, Money
+from orders.refunding import request_refund
+from orders.settling import Received, settle
+from tests.orders.scripted import Scripted
+
+SLUG = "xunhupay"
+QR_CODE = "weixin://wxpay/bizpayurl?pr=Kq3nTz9pZ"
+STRANGER = "maya@example.com"
+
+
+class Bought(NamedTuple):
+    """One order of each kind."""
+
+    paid: Order
+    refunded: Order
+    waiting: Order
+    cancelled: Order
+    first: Order  # a stranger's, paid
+
+
+def furnish_purchases(user: User) -> Bought:
+    """Orders, a redeemed code and a refund; between them the wallet pays what the usage records say."""
+    with scripted_gateway(), days_ago(60):
+        _pay(_order(user))
+    with scripted_gateway(), spending(user, since=70, until=33):
+        refunded = _refund(_pay(_order(user)))
+    with spending(user, since=33, until=32):
+        _redeem(user)
+    with scripted_gateway(), spending(user, since=32, until=18):
+        paid = _pay(_order(user))
+        first = _pay(_first_purchase())
+    with days_ago(6):
+        cancelled = _order(user, package="topup_200")
+        cancel_order(cancelled, actor_id=user.pk)
+    with spending(user, since=18, until=0), scripted_gateway():
+        waiting = _order(user, package="topup_60", coupon="SPRING10")
+        start_payment(waiting, slug=SLUG)
+    return Bought(*(Order.objects.get(pk=each.pk) for each in (paid, refunded, waiting, cancelled, first)))
+
+
+@contextmanager
+def scripted_gateway() -> Iterator[None]:
+    """Payments are set up and reported without a gateway."""
+    scripted = Scripted(checkout=Checkout("https://pay.example/x", qrcode=QR_CODE))
+    with patch.dict(registry.PROVIDERS, {SLUG: scripted}):
+        yield
+
+
+@contextmanager
+def days_ago(days: float) -> Iterator[None]:
+    """Inside, it is that day for Django and for the orders' clock."""
+    moment = timezone.now() - timedelta(days=days)
+    sql = f"SELECT '{moment.replace(tzinfo=None).isoformat()}'"
+    with patch("django.utils.timezone.now", return_value=moment), patch.dict(clock._NOW, {connection.vendor: sql}):
+        yield
+
+
+@contextmanager
+def spending(user: User, *, since: float, until: float) -> Iterator[None]:
+    """The usage of the days before is paid first; then it is that day."""
+    now = timezone.now()
+    _spend(user, now - timedelta(days=since), now - timedelta(days=until))
+    with days_ago(until):
+        yield
+
+
+def _spend(user: User, start: datetime, end: datetime) -> None:
+    records = UsageRecord.objects.filter(user=user, created_at__gte=start, created_at__lt=end)
+    spent = records.aggregate(total=Sum("charge", default=0))["total"]
+    Wallet.objects.filter(user=user).update(balance=F("balance") - spent)
+
+
+def _order(user: User, *, package: str = "topup_20", coupon: str = "") -> Order:
+    buyer = Buyer(user.email, user=user, is_known=True)
+    return place_order(kind=Order.Kind.TOP_UP, buyer=buyer, package_code=package, coupon_code=coupon)
+
+
+def _first_purchase() -> Order:
+    return place_order(kind=Order.Kind.PURCHASE, buyer=Buyer(STRANGER), package_code="starter")
+
+
+def _pay(order: Order) -> Order:
+    attempt = start_payment(order, slug=SLUG)
+    settle(attempt, Received(f"4200{attempt.number}", Money(attempt.amount_minor, attempt.currency), timezone.now()))
+    return order
+
+
+def _refund(order: Order) -> Order:
+    payment, operator = order.payments.get(), User.objects.filter(is_superuser=True).earliest("pk")
+    amount = {"amount_minor": payment.amount_minor, "reason": "paid twice"}
+    request_refund(payment=payment, actor_id=operator.pk, key="showroom", by_hand=True, **amount)
+    return order
+
+
+def _redeem(user: User) -> None:
+    batch = codes.make_batch(name="Spring fair", quota=settings.QUOTA_PER_USD * 50, count=1)
+    (row,) = csv.DictReader("".join(codes.export(batch)).lstrip("\ufeff").splitlines())
+    codes.redeem(user=user, code=row["code"])
