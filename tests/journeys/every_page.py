@@ -13,20 +13,20 @@ from relay.docs import PAGES as TOPICS
 # ── Pages without an object ──────────────────────────────────────────────────
 
 STRANGERS = (
-    *("home", "pricing", "docs", "top-up", "key-usage", "order-find", "api-docs"),
+    *("home", "pricing", "docs", "top-up", "key-usage", "order-find", "api-docs", "status", "about"),
     *("account_login", "account_signup", "account_inactive"),
     *("account_reset_password", "account_reset_password_done", "account_reset_password_from_key_done"),
     *("socialaccount_login_cancelled",),
 )
 CUSTOMERS = (
     *("dashboard", "usage", "drawing", "tasks", "tokens", "token-new", "wallet", "orders"),
-    *("profile", "usersessions_list", "account_email", "account_change_password", "account_logout"),
+    *("playground", "chat", "profile", "close_account", "usersessions_list", "account_email", "account_change_password", "account_logout"),
     *("account_reauthenticate", "socialaccount_connections"),
     *("mfa_index", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes"),
     *("mfa_list_webauthn", "mfa_add_webauthn", "mfa_reauthenticate"),
 )
-NEWCOMERS = ("dashboard", "usage", "drawing", "tasks", "tokens", "wallet", "orders", "mfa_index", "mfa_activate_totp")
-STAFF = ("dashboard",)
+NEWCOMERS = ("dashboard", "usage", "drawing", "tasks", "tokens", "wallet", "orders", "playground", "mfa_index", "mfa_activate_totp")
+STAFF = ("dashboard", "staff-business")
 REFUSED = {  # pages whose status says that something is wrong: without an order, the form to find it
     "purchase-pay": 404,
     "top-up-pay": 404,
@@ -59,15 +59,17 @@ CUSTOMERS_OBJECTS: dict[str, Arguments] = {
 # ── What is no page, or none that can be opened as it is ─────────────────────
 
 NO_PAGES = {
-    "a file": "usage-csv drawing-csv tasks-csv statement-csv mfa_download_recovery_codes api-schema payment-qr",
+    "a file": "usage-csv drawing-csv tasks-csv statement-csv export_data mfa_download_recovery_codes "
+    "api-schema payment-qr",
     "a part of a page": "usage-live drawing-live tasks-live pay-status",
     "taken by POST alone": (
+        "choose_mail dismiss-announcement "
         "tokens-reveal tokens-disable tokens-enable tokens-delete other-key wallet-top-up wallet-redeem wallet-notice "
         "pay-check pay-cancel pay-resend pay-key end_session sign_in_with set_language set-theme google_login_by_token"
     ),
     "for programs": (
         "api-tokens api-token api-token-disable api-token-enable payment-notify healthz readyz "
-        "mfa_login_webauthn"
+        "mfa_login_webauthn playground-pass playground-receipt"
     ),
     "a step of a way that other tests go": (
         "tokens-created account_email_verification_sent account_confirm_login_code mfa_authenticate "
@@ -78,7 +80,7 @@ NO_PAGES = {
     ),
 }
 UNNAMED = (  # the relay, the site API, allauth's former addresses, and what leads to the staff admin
-    *("v1/", "^v1", "api/", "^api/", "dashboard/billing/", "^dashboard/billing", "accounts/social/", "admin/"),
+    *("v1/", "^v1", "api/", "^api/", "dashboard/billing/", "^dashboard/billing", "accounts/social/", "admin/", "favicon.ico"),
     *("^chat/", "^completions", "^responses", "^messages", "^models", "^embeddings", "^rerank", "^moderations"),
     *("^images/", "^audio/"),
 )
