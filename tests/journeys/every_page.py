@@ -20,12 +20,33 @@ STRANGERS = (
 )
 CUSTOMERS = (
     *("dashboard", "usage", "drawing", "tasks", "tokens", "token-new", "wallet", "orders"),
-    *("playground", "chat", "profile", "close_account", "usersessions_list", "account_email", "account_change_password", "account_logout"),
+    *(
+        "playground",
+        "chat",
+        "profile",
+        "close_account",
+        "usersessions_list",
+        "account_email",
+        "account_change_password",
+        "account_logout",
+    ),
     *("account_reauthenticate", "socialaccount_connections"),
     *("mfa_index", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes"),
-    *("mfa_list_webauthn", "mfa_add_webauthn", "mfa_reauthenticate"),
+    *("mfa_list_webauthn", "mfa_reauthenticate"),
 )
-NEWCOMERS = ("dashboard", "usage", "drawing", "tasks", "tokens", "wallet", "orders", "playground", "mfa_index", "mfa_activate_totp")
+NEWCOMERS = (
+    "dashboard",
+    "usage",
+    "drawing",
+    "tasks",
+    "tokens",
+    "wallet",
+    "orders",
+    "playground",
+    "mfa_index",
+    "mfa_activate_totp",
+    "mfa_add_webauthn",
+)
 STAFF = ("dashboard", "staff-business")
 REFUSED = {  # pages whose status says that something is wrong: without an order, the form to find it
     "purchase-pay": 404,
@@ -80,7 +101,17 @@ NO_PAGES = {
     ),
 }
 UNNAMED = (  # the relay, the site API, allauth's former addresses, and what leads to the staff admin
-    *("v1/", "^v1", "api/", "^api/", "dashboard/billing/", "^dashboard/billing", "accounts/social/", "admin/", "favicon.ico"),
+    *(
+        "v1/",
+        "^v1",
+        "api/",
+        "^api/",
+        "dashboard/billing/",
+        "^dashboard/billing",
+        "accounts/social/",
+        "admin/",
+        "favicon.ico",
+    ),
     *("^chat/", "^completions", "^responses", "^messages", "^models", "^embeddings", "^rerank", "^moderations"),
     *("^images/", "^audio/"),
 )

@@ -54,7 +54,8 @@ def open_rooms() -> Iterator[Rooms]:
     """Fill the database, which has to be empty, and serve it."""
     call_command("seed", verbosity=0)
     bought = furnish(email="alice@example.com")
-    people = {"alice": bought.paid.user, "bob": persona("bob"), "carol": persona("carol", **OPERATOR)}
+    alice = User.objects.get(email="alice@example.com")
+    people = {"alice": alice, "bob": persona("bob"), "carol": persona("carol", **OPERATOR)}
     from config.asgi import application
 
     with serving(application) as url, override_settings(SITE_URL=url, API_BASE_URL=f"{url}/v1"):
@@ -86,10 +87,16 @@ def _rooms(url: str, people: dict[str, User], bought: Bought) -> Rooms:
 
 def session_of(user: User) -> str:
     """A browser's session in which the password was given a moment ago."""
-    client = Client()
+    return recently_signed_in(user).cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def recently_signed_in(user: User) -> Client:
+    """A browser that is asked for no password again."""
+    client, now = Client(), time.time()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     session = client.session
-    session["noted_at"] = time.time()
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "email": user.email}]
+    session["noted_at"] = now
+    session["account_authentication_methods"] = [{"method": "password", "at": now, "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
     session.save()
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+    return client

@@ -15,6 +15,8 @@ from tests.journeys.rooms import open_rooms
 pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.django_db]
 WIDTHS = {360: 780, 1440: 900}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RULES = {"light": WCAG, "dark": {"type": "rule", "values": ["color-contrast"]}}  # only colours change with the theme
+THIRD_PARTY = ["#api-docs .swagger-ui"]  # Swagger UI's own markup and colours: contrast, labels, buttons inside buttons
 REPORT_REFUSALS = """document.addEventListener("securitypolicyviolation", event =>
     console.error("refused:", event.violatedDirective, event.blockedURI, event.sample))"""
 TOO_WIDE = """() => [...document.querySelectorAll("body *")].filter(each =>
@@ -49,10 +51,15 @@ class Tour:
             page.on("pageerror", lambda error: self.complain(str(error)))
             for self.visit in mine:
                 answer = page.goto(self.visit.address, wait_until="load")
-                if answer.status != self.visit.status:
-                    self.complain(f"answered {answer.status}")
+                self.check(answer)
                 yield page
             context.close()
+
+    def check(self, answer):
+        if answer.status != self.visit.status:
+            self.complain(f"answered {answer.status}")
+        if not answer.url.endswith(self.visit.address) and "/reset/key/" not in self.visit.address:
+            self.complain(f"led to {answer.url}")
 
     def enter(self, who):
         context = self.browser.new_context(base_url=self.rooms.url, reduced_motion="reduce", **self.options)
@@ -76,10 +83,15 @@ class Tour:
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             self.complain(f"wider than the window: {page.evaluate(TOO_WIDE)}")
 
-    def test(self, page):
-        found = Axe().run(page, options={"runOnly": WCAG, "resultTypes": ["violations"]}).response["violations"]
-        for rule in found:
+    def test(self, page, rules):
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        where = {"exclude": [[place] for place in THIRD_PARTY]}
+        for rule in Axe().run(page, context=where, options=options).response["violations"]:
             self.complain(f"{rule['id']}: {[node['target'] for node in rule['nodes']][:4]}")
+
+    def end(self):
+        if self.complaints:
+            pytest.fail("\n".join(self.complaints), pytrace=False)
 
 
 def test_no_address_is_forgotten():
@@ -96,12 +108,12 @@ def test_every_page_is_whole(browser, rooms, width, language):
         page.emulate_media(color_scheme="dark")
         tour.measure(page)
         page.emulate_media(color_scheme="light")
-    assert "\n".join(tour.complaints) == ""
+    tour.end()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", RULES)
 def test_every_page_is_accessible(browser, rooms, theme):
     tour = Tour(browser, rooms, width=1440, theme=theme, language="en")
     for page in tour:
-        tour.test(page)
-    assert "\n".join(tour.complaints) == ""
+        tour.test(page, RULES[theme])
+    tour.end()

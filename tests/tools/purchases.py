@@ -1,4 +1,4 @@
-"""What the showroom's customer and a stranger have bought, on the days when they would have. Every act is a service's."""
+"""What the showroom's customer and a stranger have bought, on the days when they would have, by our own services."""
 
 import csv
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from billing.models import UsageRecord, Wallet
 from orders import clock, codes
 from orders.models import Order
 from orders.ordering import Buyer, cancel_order, place_order
-from orders.paying import start_payment
+from orders.payments.paying import start_payment
+from orders.payments.refunding import request_refund
+from orders.payments.settling import Received, settle
 from orders.providers import registry
 from orders.providers.base import Checkout, Money
-from orders.refunding import request_refund
-from orders.settling import Received, settle
 from tests.orders.scripted import Scripted
 
 SLUG = "xunhupay"
@@ -108,8 +108,14 @@ def _pay(order: Order) -> Order:
 
 def _refund(order: Order) -> Order:
     payment, operator = order.payments.get(), User.objects.filter(is_superuser=True).earliest("pk")
-    amount = {"amount_minor": payment.amount_minor, "reason": "paid twice"}
-    request_refund(payment=payment, actor_id=operator.pk, key="showroom", by_hand=True, **amount)
+    request_refund(
+        payment=payment,
+        amount_minor=payment.amount_minor,
+        reason="paid twice",
+        actor_id=operator.pk,
+        key="showroom",
+        by_hand=True,
+    )
     return order
 
 

@@ -23,7 +23,13 @@ PAGES = {
     "dashboard": "/dashboard",
     "tokens": "/tokens",
     "usage": "/usage",
+    "playground": "/playground",
+    "wallet": "/wallet",
+    "orders": "/orders",
+    "pay": "/orders",  # and on to the pay page of the newest order
     "pricing": "/pricing",
+    "docs": "/docs",
+    "status": "/status",
 }
 DESKTOP = ViewportSize(width=1440, height=900)
 TALLEST = 1900
@@ -70,7 +76,10 @@ def draw(browser: Browser, look: str, url: str, email: str, password: str, names
     page = context.new_page()
     sign_in(page, email, password)
     for name in names or PAGES:
-        page.goto(PAGES[name], wait_until="networkidle")
+        page.goto(PAGES[name], wait_until="load")
+        if name == "pay":
+            page.goto(str(page.locator("main a[href^='/topup/pay']").first.get_attribute("href")), wait_until="load")
+        page.evaluate("document.fonts.ready")
         if look != "phone":
             show_whole(page)
         page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
