@@ -186,7 +186,8 @@ def run_tests(arguments: "list[str]") -> int:
 def parallel(arguments: "list[str]") -> "list[str]":
     """Options that spread tests over the cores, unless the person chose otherwise or wants to debug."""
     own = any(argument.startswith(("-n", "--numprocesses", "--pdb", "--trace")) for argument in arguments)
-    return [] if own else ["-n", "auto", "--maxprocesses", "8", "--dist", "loadgroup"]
+    workers = min(8, (os.cpu_count() or 1) * 3 // 2)  # many tests wait for servers that they have started
+    return [] if own else ["-n", str(workers), "--dist", "loadgroup"]
 
 
 # ── Running things ───────────────────────────────────────────────────────────

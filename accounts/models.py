@@ -34,7 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     language = models.CharField(_("language"), max_length=16, blank=True, help_text=_("Empty: as the browser asks."))
     wants_receipts = models.BooleanField(
-        _("receipts by mail"), default=True, help_text=_("A message after each top-up that was paid.")
+        _("receipts by mail"), default=True, db_default=True, help_text=_("A message after each top-up that was paid.")
     )
     closed_at = models.DateTimeField(_("closed"), null=True, editable=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)

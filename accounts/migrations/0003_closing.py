@@ -18,7 +18,10 @@ class Migration(migrations.Migration):
             model_name="user",
             name="wants_receipts",
             field=models.BooleanField(
-                default=True, help_text="A message after each top-up that was paid.", verbose_name="receipts by mail"
+                default=True,
+                db_default=True,
+                help_text="A message after each top-up that was paid.",
+                verbose_name="receipts by mail",
             ),
         ),
     ]

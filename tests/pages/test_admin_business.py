@@ -20,7 +20,7 @@ from tests.billing.usage_rows import make_record
 from tests.factories import make_token, make_user
 from tests.orders.shop import CREDIT, order_top_up, pay, report
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)
 
 

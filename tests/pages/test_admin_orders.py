@@ -33,7 +33,7 @@ from tests.orders.shop import (
 )
 from tests.pages.admin_rows import list_url, page_url
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.django_db
 NAME = "orders_order"
 
 

@@ -14,7 +14,7 @@ from tests.factories import make_group, make_user
 from tests.orders.shop import CREDIT, balance_of, make_account, make_coupon, notify, order_top_up, pay, report
 from tests.pages.admin_rows import list_url, page_url
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

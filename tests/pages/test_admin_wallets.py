@@ -10,7 +10,7 @@ from config.kernel.money import usd
 from tests.factories import give, make_user
 from tests.pages.admin_rows import list_url
 
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

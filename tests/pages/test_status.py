@@ -22,7 +22,7 @@ from tests.factories import make_channel, make_group, make_price, make_token
 from tests.relay.conftest import relay  # noqa: F401 - a fixture
 
 SECRET_NAME, SECRET_HOST = "Acme reseller account 7", "upstream.acme.internal"
-pytestmark = pytest.mark.money
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

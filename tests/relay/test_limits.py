@@ -18,7 +18,7 @@ from tests.relay.test_leaving import hang_up_after, settled, wait_for
 from tests.relay.test_limiter import hanging_server
 from tokens.services import issue_token
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 process = test_crash.process
 
 

@@ -12,7 +12,7 @@ from tests.factories import make_channel, make_group, make_price
 from tests.relay.conftest import chat
 from tokens.keys import make_key
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 def refused(response, status, kind, code, *, param=None):

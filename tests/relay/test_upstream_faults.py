@@ -7,7 +7,7 @@ from config.kernel.money import usd
 from relay.sandbox.behaviours import UPSTREAM_ACCOUNT, UPSTREAM_KEY
 from tests.relay.conftest import chat
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 def untouched(alice):

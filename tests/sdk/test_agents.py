@@ -8,7 +8,7 @@ from tests.sdk.agents import CLAUDE_CODE_HEADERS, CODEX_HEADERS, claude_code, co
 from tests.sdk.conftest import bill, priced
 from tests.sdk.upstream import streamed, whole
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 OURS = {"type": "thinking", "thinking": "I read it first.", "signature": ""}
 EDIT = {"file_path": "/src/hello.py", "old_string": "Helo", "new_string": "Hello"}

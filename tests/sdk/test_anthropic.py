@@ -10,7 +10,7 @@ from tests.sdk import answers
 from tests.sdk.conftest import bill, priced, settled
 from tests.sdk.upstream import Ending, streamed, whole
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 NATIVE = ("chat", "messages")
 LOOK = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {"at": {}}}}

@@ -5,7 +5,7 @@ import pytest
 from tests.sdk.conftest import settled
 from tests.sdk.other_clients import ask_by_python
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODELS = ("sandbox-mini", "sandbox-error-429", "sandbox-error-500")
 

@@ -13,7 +13,7 @@ from tests.sdk import answers
 from tests.sdk.conftest import bill, priced, settled
 from tests.sdk.upstream import Ending, streamed, whole
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 PIXEL = "data:image/png;base64," + base64.b64encode(b"\x89PNG" + b"\0" * 60).decode()
 SHOW_COST = {"usage": {"include": True}}

@@ -6,7 +6,7 @@ from config.kernel.money import usd
 from tests.sdk.conftest import settled
 from tests.sdk.other_clients import ask_by_node
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODELS = ("sandbox-mini", "sandbox-long", "sandbox-error-429", "sandbox-error-500")
 

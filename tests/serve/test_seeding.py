@@ -31,9 +31,15 @@ def seed(url=URL):
     seeding.seed(sandbox_url=url, gateway_url=GATEWAY_URL)
 
 
+@pytest.fixture(scope="module")
+def merchants_file(tmp_path_factory):
+    """Made by the first who looks: its RSA keys take a second."""
+    return tmp_path_factory.mktemp("gateway") / "merchants.json"
+
+
 @pytest.fixture(autouse=True)
-def _merchants_of_its_own(settings, tmp_path):
-    settings.GATEWAY_MERCHANTS_FILE = tmp_path / "gateway.json"
+def _merchants_of_its_own(settings, merchants_file):
+    settings.GATEWAY_MERCHANTS_FILE = merchants_file
 
 
 def sandbox():

@@ -112,7 +112,7 @@ def test_its_story_is_told_in_words(paid, browser_of_alice):
 
 def test_every_event_that_is_written_has_words():
     written = set()
-    for path in Path(settings.BASE_DIR / "orders").glob("*.py"):
+    for path in Path(settings.BASE_DIR / "orders").rglob("*.py"):
         source = path.read_text()
         written |= set(re.findall(r'\brecord\([^"()]*(?:\([^)]*\))?[^"()]*"([^"]+)"', source))
         written |= set(re.findall(r'\bwhat="([^"]+)"', source))

@@ -13,7 +13,7 @@ from relay import balance
 from tests.factories import give
 from tests.relay.conftest import chat
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 def ask(alice, path, *, root=False):

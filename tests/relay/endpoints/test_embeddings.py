@@ -13,7 +13,7 @@ from tests.relay.conftest import chat
 from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-embed"
 ROWS = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.5]}]

@@ -10,7 +10,7 @@ from relay.dialects.images import MAX_PICTURES
 from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-image"
 DATA = [{"url": "https://example.com/a.png"}]

@@ -7,7 +7,7 @@ from relay.dialects.base import MAX_ANSWER_BYTES
 from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-moderation"
 RESULTS = [{"flagged": False, "categories": {}, "category_scores": {}}]

@@ -8,7 +8,7 @@ from relay.dialects.rerank import MAX_DOCUMENTS, parse
 from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-rerank"
 ASK = {"query": "blue sky", "documents": ["red earth", "the sky is blue", "sky"]}

@@ -7,7 +7,7 @@ from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 from tests.relay.test_upstream_headers import UPSTREAMS, WHOLE
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-speech"
 SOUND = b'RIFF\x00\xff"model":"upstream-name"\x80' * 50

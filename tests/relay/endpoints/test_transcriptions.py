@@ -11,7 +11,7 @@ from relay.dialects.transcriptions import parse
 from tests.relay.endpoints.conftest import FREE, bill, refused
 from tests.relay.odd_upstream import Answer
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 MODEL = "sandbox-transcribe"
 SOUND = b"RIFF\x00\r\n--form\r\n\xff" * 100

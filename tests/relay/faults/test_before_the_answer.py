@@ -5,7 +5,7 @@ import pytest
 from config.kernel.money import usd
 from tests.relay.misbehaviours import ACCOUNT
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 NO_ANSWER = [
     "closes-at-once",

@@ -18,7 +18,7 @@ from tests.relay.misbehaviours import WORDS
 from tests.relay.test_leaving import request_on_a_socket, wait_for
 from tokens.services import delete_token, issue_token, set_enabled
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 def leave_after(alice, body, *, events, abruptly=False):

@@ -9,7 +9,7 @@ from tests.relay.fault_proxy import fault_proxy
 from tests.relay.faults.conftest import Case
 from tests.relay.misbehaviours import WORDS
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 HEAD = 130  # about where the headers of the scripted upstream end
 OFFSETS = [0, 1, 40, HEAD - 5, HEAD + 1, *range(HEAD + 40, HEAD + 1100, 97)]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.relay.misbehaviours import EXOTIC
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 SPELLINGS = [
     "crlf",

@@ -9,7 +9,7 @@ from tests.relay.conftest import chat
 from tests.relay.fault_proxy import fault_proxy
 from tests.relay.faults.conftest import check_wallet
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 def test_one_that_refuses_costs_the_shared_counts_and_nothing_else(caller_of, settings):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.relay.misbehaviours import ACCOUNT
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 BROKEN_OFF = {
     "cut-after-the-first": "One ",
