@@ -1,6 +1,9 @@
-"""A stranger signs up, makes a token, calls the relay with the official SDK and finds the exact cost on the pages."""
+"""A stranger signs up, makes a token, calls the relay with the official SDK, then from the Playground, and finds the
+exact cost on the pages and in the export."""
 
+import csv
 import re
+from decimal import Decimal
 
 import openai
 import pytest
@@ -48,6 +51,21 @@ def call(site, key, *, stream):
         return answer.choices[0].message.content
 
 
+def ask_in_playground(page, site):
+    page.goto(f"{site}/playground")
+    page.get_by_label("Model", exact=True).select_option("sandbox-mini")
+    page.locator("#draft").fill("Hello")
+    page.keyboard.press("Control+Enter")
+    cost = page.locator(".turn-answer .turn-facts strong").last
+    expect(cost).to_have_text(re.compile(r"^\$0\.0"), timeout=15_000)
+
+
+def exported(page, site):
+    """The rows of the CSV file, by request id."""
+    lines = page.request.get(f"{site}/usage.csv").body().decode("utf-8-sig").splitlines()
+    return {row["request_id"]: row for row in csv.DictReader(lines)}
+
+
 def test_the_whole_way(page, site, mailoutbox, settings):
     settings.TRIAL_CREDIT_USD = "1"
     sign_up(page, site, mailoutbox)
@@ -70,3 +88,13 @@ def test_the_whole_way(page, site, mailoutbox, settings):
     page.goto(f"{site}/dashboard")
     expect(page.get_by_role("main")).to_contain_text(format_usd_short(spent))
     expect(page.get_by_role("main")).to_contain_text(format_usd_short(usd("1") - spent))
+
+    ask_in_playground(page, site)
+    page.goto(f"{site}/usage")
+    expect(rows).to_have_count(3)
+    file = exported(page, site)
+    assert list(file) == [row.get_attribute("data-id") for row in rows.all()]
+    for row, line in zip(rows.all(), file.values(), strict=True):
+        for column in ("token", "model", "output_tokens"):
+            expect(row).to_contain_text(line[column])
+        expect(row).to_contain_text(format_usd_short(int(Decimal(line["charge_usd"]) * 10**9)))
