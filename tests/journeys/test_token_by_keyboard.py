@@ -16,8 +16,8 @@ IS_MARKED = """() => {
     if (each === document.body) return true; // past the last element, on the way round
     const shown = each.labels?.length && !each.checkVisibility({opacityProperty: true}) ? each.labels[0] : each;
     const look = () => [shown, ...shown.querySelectorAll("*"), each.parentElement].map(one => {
-        const style = getComputedStyle(one);
-        return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor, style.backgroundColor].join();
+        const {outlineStyle, outlineWidth, boxShadow, borderColor, backgroundColor} = getComputedStyle(one);
+        return [outlineStyle, outlineWidth, boxShadow, borderColor, backgroundColor].join();
     }).join();
     const focused = look();
     each.blur();

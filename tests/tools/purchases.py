@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from unittest.mock import patch
@@ -13,9 +13,9 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from accounts.models import User
-from billing.models import UsageRecord, Wallet
+from billing.models import LedgerEntry, UsageRecord, Wallet
 from orders import clock, codes
-from orders.models import Order
+from orders.models import Order, OrderEvent, Payment, PaymentAttempt
 from orders.ordering import Buyer, cancel_order, place_order
 from orders.payments.paying import start_payment
 from orders.payments.refunding import request_refund
@@ -72,7 +72,12 @@ def days_ago(days: float) -> Iterator[None]:
     """Inside, it is that day for Django and for the orders' clock."""
     moment = timezone.now() - timedelta(days=days)
     sql = f"SELECT '{moment.replace(tzinfo=None).isoformat()}'"
-    with patch("django.utils.timezone.now", return_value=moment), patch.dict(clock._NOW, {connection.vendor: sql}):
+    with ExitStack() as patches:
+        patches.enter_context(patch("django.utils.timezone.now", return_value=moment))
+        patches.enter_context(patch.dict(clock._NOW, {connection.vendor: sql}))
+        for model in (LedgerEntry, OrderEvent, Payment, PaymentAttempt):  # their default is the function itself
+            field = model._meta.get_field("created_at")
+            patches.enter_context(patch.object(field, "_get_default", lambda: moment))
         yield
 
 

@@ -10,6 +10,7 @@ from billing.models import ModelPrice, UsageRecord
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage
 from config.kernel.money import usd
+from relay.model_hours import note_model_hours
 from relay.models import Channel
 from tests.billing.usage_rows import build_record
 from tests.factories import make_channel, make_user
@@ -41,6 +42,7 @@ def furnish(*, email: str = EMAIL) -> Bought:
     bought = furnish_purchases(user)
     while roll_up_usage(now=timezone.now()):
         pass
+    note_model_hours(now=timezone.now())
     return bought
 
 
