@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
     for item in items:
-        if item.get_closest_marker("live"):
+        if item.get_closest_marker("live") and not item.get_closest_marker("xdist_group"):
             folder = item.path.parent.name
             item.add_marker(pytest.mark.xdist_group(folder if folder in OWN_PRODUCT else "live"))
 

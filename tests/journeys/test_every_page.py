@@ -12,7 +12,7 @@ from django.db import connections
 from tests.journeys.every_page import UNNAMED, listed, places, visits
 from tests.journeys.rooms import open_rooms
 
-pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.django_db]
+pytestmark = [pytest.mark.browser, pytest.mark.live, pytest.mark.django_db, pytest.mark.xdist_group("every page")]
 WIDTHS = {360: 780, 1440: 900}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RULES = {"light": WCAG, "dark": {"type": "rule", "values": ["color-contrast"]}}  # only colours change with the theme
