@@ -99,8 +99,7 @@ def test_no_address_is_forgotten():
     assert [place for place in places() if not place.name and not place.route.startswith(UNNAMED)] == []
 
 
-@pytest.mark.parametrize("language", ["en", "zh-hans"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "language"), [(360, "en"), (360, "zh-hans"), (1440, "en"), (1440, "zh-hans")])
 def test_every_page_is_whole(browser, rooms, width, language):
     tour = Tour(browser, rooms, width=width, theme="light", language=language)
     for page in tour:

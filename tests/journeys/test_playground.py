@@ -211,8 +211,7 @@ def test_an_answer_that_was_being_written_is_not_taken_up_again(page):
     expect(answer(page)).to_contain_text("This page was closed while the answer was written")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
 def test_nothing_is_in_the_way_of_anybody(page, scheme, width):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})

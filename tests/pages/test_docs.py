@@ -259,6 +259,7 @@ def test_a_refusal_is_what_the_page_says(caller_of):  # noqa: F811 - the fixture
 # ── In a browser ─────────────────────────────────────────────────────────────
 
 
+@pytest.mark.soak  # each page in each theme; the tour of all pages (tests/journeys) is made every time
 @pytest.mark.browser
 @pytest.mark.live
 @pytest.mark.parametrize("scheme", ["light", "dark"])

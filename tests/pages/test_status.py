@@ -211,6 +211,7 @@ def test_before_anything_is_on_sale(client, db):
     assert "No models yet" in shown(client).content.decode()
 
 
+@pytest.mark.soak  # each page in each theme; the tour of all pages (tests/journeys) is made every time
 @pytest.mark.browser
 @pytest.mark.live
 @pytest.mark.parametrize("scheme", ["light", "dark"])

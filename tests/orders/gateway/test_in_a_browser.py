@@ -6,8 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_it_fits_and_reads_well(calls, new_page, scheme, width):
     page = new_page(color_scheme=scheme, viewport={"width": width, "height": 720}, bypass_csp=True)
 

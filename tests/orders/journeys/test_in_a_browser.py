@@ -10,7 +10,9 @@ from tokens.selectors import token_by_key
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.mark.parametrize("slug", ["xunhupay", "epay", "stripe"])
+@pytest.mark.parametrize(
+    "slug", ["xunhupay", *(pytest.param(slug, marks=pytest.mark.soak) for slug in ("epay", "stripe"))]
+)
 def test_buying_a_key(till, new_page, live_server, slug):
     make_group("default", is_default=True)
     page = new_page(base_url=live_server.url)
