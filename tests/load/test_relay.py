@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from django.conf import settings
 
 from tests.load.machine import counted
@@ -15,6 +16,7 @@ MEASURED = (
 )
 
 
+@pytest.mark.soak
 def test_a_short_run_measures_everything_without_an_error():
     own = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     run = subprocess.run(

@@ -14,7 +14,7 @@ from tests.relay.odd_upstream import Answer, error, odd_upstream
 from tests.relay.odd_upstream import chat as answer
 from tests.relay.test_leaving import wait_for
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 LIMITED = Answer({"error": {"message": "Slow down."}}, status=429, headers={"Retry-After": "7"})
 REFUSED = error(401, "No such key.")

@@ -12,7 +12,7 @@ import requests
 from config.kernel.money import usd
 from tests.relay.conftest import chat
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 
 @contextmanager

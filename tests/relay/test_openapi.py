@@ -20,7 +20,7 @@ from relay.openapi import PATHS, document
 from tests.factories import make_price
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 12  # of each operation and kind: with all of them less than a minute
+EXAMPLES = 6  # of each operation and kind: with all of them less than a minute
 MODEL = "sandbox-mini"
 MODELS = {
     "/embeddings": "sandbox-embed",

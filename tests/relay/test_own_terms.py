@@ -10,7 +10,7 @@ from config.kernel.money import usd
 from relay.models import ChannelModel
 from tests.relay.conftest import chat
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 TRIES = 60
 
 

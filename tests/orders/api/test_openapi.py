@@ -29,7 +29,7 @@ from tests.orders.shop import pay, report
 from tokens.models import Token
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 10  # of each operation and kind
+EXAMPLES = 4  # of each operation and kind
 PATHS = {
     ("get", "/api/tokens"),
     ("post", "/api/tokens"),

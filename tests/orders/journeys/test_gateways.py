@@ -14,6 +14,9 @@ from tests.orders.shop import CREDIT, balance_of, order_purchase, order_top_up, 
 
 pytestmark = pytest.mark.live
 every_protocol = pytest.mark.parametrize("slug", SLUGS)
+both_kinds = pytest.mark.parametrize(  # asked before credit is given, and believed by its signature
+    "slug", ["xunhupay", "stripe", *(pytest.param(slug, marks=pytest.mark.soak) for slug in ("epay", "epay2"))]
+)
 
 
 def status_of(order):
@@ -54,7 +57,7 @@ def test_without_any_report_the_poll_finds_it(till, slug):
     assert not WebhookEvent.objects.exists()
 
 
-@every_protocol
+@both_kinds
 def test_reported_many_times_at_once(till, slug):
     order = order_purchase()
     attempt = pay(order, slug)
@@ -67,7 +70,7 @@ def test_reported_many_times_at_once(till, slug):
     assert (WebhookEvent.objects.count(), Payment.objects.count()) == (1, 1)
 
 
-@every_protocol
+@both_kinds
 @pytest.mark.parametrize("signature", ["wrong", "none", "upper"])
 def test_a_bad_signature_is_refused(till, slug, signature):
     till.faulty(on="notify", kind="drop", times=None)
@@ -91,7 +94,7 @@ def test_said_to_be_paid_what_was_not(till, slug):
     assert balance_of(order) == (CREDIT if believed else 0)
 
 
-@every_protocol
+@both_kinds
 def test_a_wrong_amount_goes_to_a_person(till, slug):
     order = order_top_up()
     attempt = pay(order, slug)
@@ -101,7 +104,7 @@ def test_a_wrong_amount_goes_to_a_person(till, slug):
     assert Payment.objects.get().state == Payment.State.MISMATCH
 
 
-@every_protocol
+@both_kinds
 @pytest.mark.parametrize("kind", ["refuse", "error", "down", "html", "redirect"])
 def test_a_gateway_that_fails_tells_the_buyer_nothing_of_itself(till, slug, kind):
     till.faulty(on="create", kind=kind, times=None)
@@ -125,7 +128,7 @@ def test_an_answer_that_cannot_be_trusted_leads_nowhere(till, kind):
     assert not order.attempts.exclude(checkout_url="").exists()
 
 
-@every_protocol
+@both_kinds
 def test_paid_before_the_create_call_returned(till, slug):
     till.faulty(on="create", kind="pay-first")
     order = order_top_up()
@@ -152,7 +155,7 @@ def test_nobody_reports_on_the_orders_of_another(till, slug, other):
     assert (status_of(theirs), balance_of(theirs)) == (Order.Status.PENDING, 0)
 
 
-@every_protocol
+@both_kinds
 def test_the_day_is_compared_with_the_gateway(till, slug):
     till.faulty(on="notify", kind="drop", times=None)
     order = order_top_up()

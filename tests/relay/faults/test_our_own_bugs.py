@@ -23,7 +23,7 @@ from tests.relay.conftest import chat
 from tests.relay.faults.conftest import check_wallet
 from tests.relay.test_leaving import wait_for
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 # What serves before there is a request, or beside it, or sends its answer.
 NOT_IN_A_REQUEST = (

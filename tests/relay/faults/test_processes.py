@@ -24,10 +24,11 @@ from tests.relay.test_leaving import request_on_a_socket, wait_for
 from tokens.services import issue_token
 
 __all__ = ["process"]  # a fixture
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 DYING = "tests.relay.faults.dying:application"
 SETTLING = {"before it": 0, "closed": 1, "locking": 2, "locked": 3, "writing": 4, "written": 5, "committed": 6}
+OFTEN = ("locked", "committed")  # the others are tried when there is time
 MEGABYTE = 2**20
 
 
@@ -63,7 +64,9 @@ def dies(process, alice, **variables):
 # ── Killed ───────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("step", SETTLING)
+@pytest.mark.parametrize(
+    "step", [step if step in OFTEN else pytest.param(step, marks=pytest.mark.soak) for step in SETTLING]
+)
 def test_a_kill_while_settling_leaves_all_of_it_or_nothing(process, alice, upstream, step):
     dies(process, alice, DIE_IN="close_records", DIE_AT=str(SETTLING[step]))
     assert upstream.happened["well-behaved"] == 1
@@ -78,7 +81,9 @@ def test_a_kill_while_settling_leaves_all_of_it_or_nothing(process, alice, upstr
     check_wallet(alice)
 
 
-@pytest.mark.parametrize(("at", "is_held"), [("0", False), ("3", False), ("4", True)])
+@pytest.mark.parametrize(
+    ("at", "is_held"), [pytest.param("0", False, marks=pytest.mark.soak), ("3", False), ("4", True)]
+)
 def test_a_kill_while_holding_calls_no_upstream_and_is_free(process, alice, upstream, at, is_held):
     dies(process, alice, DIE_IN="lock_tokens", DIE_AT=at)
     assert upstream.asked["well-behaved"] == 0

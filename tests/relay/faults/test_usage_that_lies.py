@@ -4,7 +4,7 @@ import pytest
 
 from tests.relay.misbehaviours import HUGE_USAGE, MAD_USAGE
 
-pytestmark = [pytest.mark.money, pytest.mark.live]
+pytestmark = pytest.mark.live
 
 WANTS_USAGE = {"stream_options": {"include_usage": True}}
 
