@@ -105,7 +105,11 @@ class OtherAccounts(DefaultSocialAccountAdapter):  # type: ignore[misc] # comes 
 
 
 class _ProviderSession(Session):
-    """The way out, with its refusals as errors that allauth makes a page of."""
+    """The way out, with its refusals as errors that allauth makes a page of. Nobody closes it, so it keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers["Connection"] = "close"
 
     def send(self, *args: Any, **options: Any) -> Any:
         try:

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ hypothesis_settings.load_profile("tollbooth")
 
 
 OWN_PRODUCT = ("endpoints", "faults", "sdk")
+LONG_FOLDERS = (Path(__file__).parent / "orders" / "gateway",)  # tests/orders/journeys pay at the same gateway
 
 
 # ── The run ──────────────────────────────────────────────────────────────────
@@ -51,6 +53,9 @@ OWN_PRODUCT = ("endpoints", "faults", "sdk")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that use a started product share one worker, and so one product, but for folders that start their own;
     long tests wait to be asked for."""
+    for item in items:
+        if item.path.parent in LONG_FOLDERS:
+            item.add_marker(pytest.mark.soak)
     if "soak" not in config.option.markexpr:  # not in addopts: a -m of the command line would replace that one
         long = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=long)

@@ -7,6 +7,7 @@ of that protocol. It holds both sides' keys, so that a shop can be set up from i
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -105,9 +106,8 @@ def merchants_of(path: Path) -> list[Merchant]:
     try:
         return _parsed(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        merchants = demo_merchants()
-        _write(path, merchants)
-        return merchants
+        _write(path, demo_merchants())
+        return merchants_of(path)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadFile(f"{path} does not say who the merchants are: {error!r}") from None
 
@@ -123,7 +123,12 @@ def _parsed(document: dict[str, Any]) -> list[Merchant]:
 
 
 def _write(path: Path, merchants: list[Merchant]) -> None:
+    """Whole or not at all; of several who write at once the first wins."""
     text = json.dumps({"merchants": [described(merchant) for merchant in merchants]}, indent=2, ensure_ascii=False)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text + "\n")
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()

@@ -18,7 +18,7 @@ from tests.live import database_url
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture(params=["files", "redis"])
+@pytest.fixture(params=["files", pytest.param("redis", marks=pytest.mark.soak)])
 def broker(request):
     """REDIS_URL for the processes of the test: empty for the file broker."""
     url = os.environ.get("REDIS_URL", "")

@@ -35,7 +35,9 @@ def sign_in(page, client):
     page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "localhost", "path": "/"}])
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize(
+    "look", [look if look == "phone" else pytest.param(look, marks=pytest.mark.soak) for look in LOOKS]
+)
 def test_every_page_is_accessible_and_fits(new_page, live_server, client_of, alice, paid, look):
     waiting = order_top_up(alice)
     Wallet.objects.filter(user=alice).update(debt=1)
