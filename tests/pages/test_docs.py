@@ -199,14 +199,14 @@ KINDS_OF_ERRORS = {
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, DomainError)
 }
-# What only staff meets, in the admin and in commands: it never answers a call.
-OF_STAFF = {"admin", "channel_keys", "overrides", "probe", "recovery", "services"}
+# What only staff meets, in the admin and in commands, and the console's own pass: neither answers a call.
+OF_NO_CALL = {"admin", "channel_keys", "overrides", "probe", "recovery", "services", "playground"}
 
 
 def sources_of_errors():
     root = django_settings.BASE_DIR
     for path in (root / "relay").rglob("*.py"):
-        if not {"sandbox", "management", "migrations"} & set(path.parts) and path.stem not in OF_STAFF:
+        if not {"sandbox", "management", "migrations"} & set(path.parts) and path.stem not in OF_NO_CALL:
             yield path
     yield from (root / "billing/admission.py", root / "billing/writer.py", root / "tokens/refusals.py")
 
