@@ -317,6 +317,7 @@ class UsageRecord(models.Model):
     class Rule(models.TextChoices):
         REPORTED = "reported", _("Charged by the upstream's token counts")
         DELIVERED = "delivered", _("Charged for the text delivered, counted here")
+        PROMPT = "prompt", _("Charged for the prompt: the key's calls were left too often before an answer")
         NOTHING = "nothing", _("Nothing delivered, nothing charged")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -326,6 +326,7 @@ RELAY_SLOW_READER_SECONDS = env.float("RELAY_SLOW_READER_SECONDS", default=60)  
 # Where a channel charges for an answer whose caller left: how long it is read on, and how many at once in a process.
 RELAY_READ_ON_SECONDS = env.float("RELAY_READ_ON_SECONDS", default=60)
 RELAY_READ_ON_LIMIT = env.int("RELAY_READ_ON_LIMIT", default=100)
+RELAY_FREE_LEAVES = env.int("RELAY_FREE_LEAVES", default=20)  # before a word of the answer, of a key in an hour
 
 # ── Money ────────────────────────────────────────────────────────────────────
 QUOTA_PER_USD = env.int("QUOTA_PER_USD", default=500_000)

@@ -1,7 +1,8 @@
 """What an ended request is charged for, by which rule, and what its record keeps. Pure.
 
 The upstream's own counts are charged; where it sent none, what was delivered, counted here; and nothing where nothing
-was. A charge is never above its hold: what would be is the operator's loss, and the record is flagged.
+was, unless callers leave again and again: then the prompt. A charge is never above its hold: what would be is the
+operator's loss, and the record is flagged.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ class Ended:
     reason: EndReason
     has_answer: bool = False  # whether the caller was given anything of what was asked for
     reported: Reported | None = None
+    is_prompt_due: bool = False  # whether an unanswered call is charged for its prompt
     is_suspect: bool = False  # the upstream sent counts that cannot be used
     prompt_estimate: int = 0
     output_estimate: int = 0
@@ -64,6 +66,8 @@ def settlement_of(
 
 
 def _rule_and_usage(ended: Ended) -> tuple[Rule, Usage]:
+    if not ended.has_answer and ended.is_prompt_due:
+        return Rule.PROMPT, Usage(input=ended.prompt_estimate)
     if not ended.has_answer:
         return Rule.NOTHING, ended.reported.usage if ended.reported else Usage()
     if ended.reported is not None:

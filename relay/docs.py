@@ -96,6 +96,7 @@ def _values(request: HttpRequest, slug: str) -> dict[str, Any]:
         "groups": groups,
         "max_body_mib": settings.RELAY_MAX_BODY_BYTES // 2**20,
         "first_byte_seconds": int(settings.RELAY_FIRST_BYTE_TIMEOUT),
+        "free_leaves": settings.RELAY_FREE_LEAVES,
     }
     if slug == "errors":
         values |= {"errors": ERRORS, "aliases": list(alias_rows())}

@@ -7,12 +7,13 @@ The hold is durable before an upstream is called, the settlement before the last
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from aiohttp import ClientResponse
+from django.db import DatabaseError
 from django.utils import timezone
 
 from billing.holds import Hold, Settlement
@@ -27,6 +28,7 @@ from relay.attempts import Attempts
 from relay.calls import Call, Calls
 from relay.dialects.base import JSON, Dialect, RelayRequest, StreamMeter
 from relay.errors import InternalError
+from relay.leaving import leaves_too_often
 from relay.limits import Gate
 from relay.quoting import Terms, hold_for, terms_of
 from relay.routing import Route, Target, find_route
@@ -163,7 +165,10 @@ class Exchange:
                 self._settlement = self._runtime.keep(self._read_on())
                 return
             status = 200 if self._first_byte_ms is not None else CLIENT_CLOSED
-            self._start_settlement(self._account_stream(reason, http_status=status))
+            if has_left and self._is_unanswered:
+                self._start(self._finish_unanswered(status))
+            else:
+                self._start_settlement(self._account_stream(reason, http_status=status))
         if self._opened is not None:
             self._opened.close()
 
@@ -203,6 +208,19 @@ class Exchange:
                 EndReason.CLIENT_GONE, has_answer=bool(delivered), reported=meter.reported, output_estimate=delivered
             )
         )
+
+    @property
+    def _is_unanswered(self) -> bool:
+        """Whether an upstream was asked, and nothing of its answer passed on."""
+        return self._attempts.target is not None and not (self._meter is not None and self._meter.has_content)
+
+    async def _finish_unanswered(self, status: int) -> bool:
+        """Free, but for a key whose callers leave too often: see `relay.leaving`."""
+        try:
+            is_due = await self._runtime.read(leaves_too_often, self._caller.id)
+        except DatabaseError:
+            is_due = False
+        return await self._finish(self._account_stream(EndReason.CLIENT_GONE, http_status=status, is_prompt_due=is_due))
 
     async def _place_hold(self) -> None:
         await self._gate.enter(self._request.tokens_estimate)
@@ -337,10 +355,12 @@ class Exchange:
 
     # ── Settlement ───────────────────────────────────────────────────────────
 
-    def _account_stream(self, reason: EndReason, *, http_status: int, error_code: str = "") -> Settlement:
+    def _account_stream(
+        self, reason: EndReason, *, http_status: int, error_code: str = "", is_prompt_due: bool = False
+    ) -> Settlement:
         meter = self._meter
         if meter is None:
-            return self._account(reason, http_status=http_status, error_code=error_code)
+            return self._account(reason, http_status=http_status, error_code=error_code, is_prompt_due=is_prompt_due)
         return self._account(
             reason,
             has_answer=meter.has_content,
@@ -349,13 +369,14 @@ class Exchange:
             output_estimate=meter.output_estimate,
             http_status=http_status,
             error_code=error_code,
+            is_prompt_due=is_prompt_due,
         )
 
     def _account_failure(self, error: DomainError, reason: EndReason | None = None) -> Settlement:
         return self._account(reason or reason_of(error), http_status=error.status, error_code=error.code)
 
     def _account(self, reason: EndReason, **facts: Any) -> Settlement:
-        is_counted_here = facts.get("has_answer") and facts.get("reported") is None
+        is_counted_here = facts.get("is_prompt_due") or (facts.get("has_answer") and facts.get("reported") is None)
         ended = Ended(
             reason=reason,
             prompt_estimate=self._request.prompt_estimate if is_counted_here else 0,
@@ -370,8 +391,11 @@ class Exchange:
         await asyncio.shield(self._settlement or self._start_settlement(settlement))
 
     def _start_settlement(self, settlement: Settlement) -> "asyncio.Task[bool]":
+        return self._start(self._finish(settlement))
+
+    def _start(self, finishing: Coroutine[Any, Any, bool]) -> "asyncio.Task[bool]":
         self._runtime.active.pop(self.id, None)
-        self._settlement = self._runtime.keep(self._finish(settlement))
+        self._settlement = self._runtime.keep(finishing)
         return self._settlement
 
     async def _finish(self, settlement: Settlement) -> bool:

@@ -1,6 +1,7 @@
 """A caller whose channel is the scripted upstream, and what must hold whatever it does."""
 
 import json
+import logging
 from dataclasses import dataclass, field
 
 import pytest
@@ -96,6 +97,25 @@ def check_wallet(alice):
     assert check_books() == []
     charged = sum(record.charge for record in alice.records)
     assert alice.wallet.balance == usd("1") - charged
+
+
+class Heard(logging.Handler):
+    """What the relay logs as an error. Not pytest's own: setting the product up takes that one away."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.said = []
+
+    def emit(self, record):
+        self.said.append(record.getMessage())
+
+
+@pytest.fixture
+def heard():
+    handler, logger = Heard(), logging.getLogger("tollbooth.relay")
+    logger.addHandler(handler)
+    yield handler.said
+    logger.removeHandler(handler)
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ READ_ON = [{"on_disconnect": "drain"}]  # a channel whose answers are charged wh
 
 class TestLeaving:
     @pytest.mark.parametrize("stream", [True, False])
-    def test_before_the_first_byte_hangs_up_upstream_and_is_free(self, case, stream):
+    def test_before_the_first_byte_hangs_up_upstream_and_is_free(self, case, settings, heard, stream):
+        settings.RELAY_FREE_LEAVES = 50
         here = case("never-answers", concurrent_requests=50)
         body = chat("never-answers", stream=stream)
 
@@ -46,10 +47,26 @@ class TestLeaving:
                 wait_for(lambda: here.upstream.happened["never-answers"])
 
         with ThreadPoolExecutor(10) as pool:
-            list(pool.map(come_and_go, range(20)))
+            list(pool.map(come_and_go, range(50)))
         wait_for(lambda: here.upstream.left["never-answers"] == here.upstream.asked["never-answers"])
-        wait_for(lambda: {record.status for record in here.alice.records} == {"failed"})
+        wait_for(lambda: [record.status for record in here.alice.records] == ["failed"] * 50)
         assert {(r.end_reason, r.charge, r.http_status) for r in here.alice.records} == {("client_gone", 0, 499)}
+        assert heard == []
+        check_wallet(here.alice)
+
+    @pytest.mark.parametrize("stream", [True, False])
+    def test_before_the_first_byte_again_and_again_costs_the_prompt(self, case, settings, stream):
+        settings.RELAY_FREE_LEAVES = 2
+        here = case("never-answers")
+        for number in (1, 2, 3):
+            with request_on_a_socket(here.alice, chat("never-answers", stream=stream)):
+                wait_for(lambda number=number: here.upstream.happened["never-answers"] == number)
+            wait_for(lambda number=number: here.upstream.left["never-answers"] == number)
+            wait_for(lambda: all(record.status != "open" for record in here.alice.records))
+        records = here.alice.records
+        assert [(r.rule, r.status) for r in records] == [("nothing", "failed")] * 2 + [("prompt", "settled")]
+        assert [r.charge for r in records] == [0, 0, 1_000 * records[2].input_tokens]
+        assert (records[2].input_tokens, records[2].output_tokens, records[2].http_status) == (8, None, 499)
         check_wallet(here.alice)
 
     @pytest.mark.parametrize("abruptly", [True, False])

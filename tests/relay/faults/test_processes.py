@@ -1,6 +1,5 @@
 """A serving process that dies between two statements, stands still, or is stopped with callers on the line."""
 
-import logging
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -112,25 +111,6 @@ def test_a_stop_lets_all_running_streams_finish(process, alice, upstream):
 
 
 # ── Standing still ───────────────────────────────────────────────────────────
-
-
-class Heard(logging.Handler):
-    """What the relay logs as an error. Not pytest's own: setting the product up takes that one away."""
-
-    def __init__(self):
-        super().__init__(logging.ERROR)
-        self.said = []
-
-    def emit(self, record):
-        self.said.append(record.getMessage())
-
-
-@pytest.fixture
-def heard():
-    handler, logger = Heard(), logging.getLogger("tollbooth.relay")
-    logger.addHandler(handler)
-    yield handler.said
-    logger.removeHandler(handler)
 
 
 def stand_still(until):
