@@ -1,6 +1,6 @@
 """What the staff admin of every app shares: who gets in, rows nobody changes by hand, how amounts are shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from config.kernel.money import format_usd
@@ -78,5 +79,18 @@ def usd_column(field: str, label: Any, *, sortable: bool = True) -> Column:
     def column(_admin: Any, row: Any) -> str:
         nano = getattr(row, field)
         return "–" if nano is None else format_usd(nano)
+
+    return column
+
+
+def state_column(field: str, tones: Mapping[str, str], label: Any) -> Column:
+    """A badge: the word of a choice in the colour of its value, whatever the reader's language."""
+    colours: Any = tones
+
+    @display(description=label, ordering=field, label=colours)
+    def column(_admin: Any, row: Any) -> Any:
+        value = getattr(row, field)
+        word = getattr(row, f"get_{field}_display")()
+        return (value, word) if value in tones else word
 
     return column

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin import UserAdmin
 from accounts.models import User
-from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, short_time, usd_column
+from accounts.staff import EndlessAdmin, ReadOnlyAdmin, StaffAdmin, short_time, state_column, usd_column
 from billing.adjustment import AdjustmentForm, adjust_wallet
 from billing.dollars import TiersField, price_field
 from billing.models import (
@@ -42,7 +41,8 @@ from config.kernel.errors import InsufficientCredit
 from config.kernel.ids import first_uuid7_of
 from config.kernel.money import format_ratio, format_usd
 
-IN_FORCE, SCHEDULED, REPLACED = _("In force"), _("Scheduled"), _("Replaced")
+IN_FORCE, SCHEDULED, REPLACED = "in_force", "scheduled", "replaced"
+PRICE_STATES = {IN_FORCE: _("In force"), SCHEDULED: _("Scheduled"), REPLACED: _("Replaced")}
 USERS_SEARCHED = 50
 PRIMARY = ActionVariant.PRIMARY
 
@@ -140,10 +140,10 @@ class ModelPriceAdmin(DollarPrices):
         return format_tiers(price.tiers) or "–"
 
     @display(description=_("state"), label={IN_FORCE: "success", SCHEDULED: "info", REPLACED: None})
-    def state(self, price: ModelPrice) -> Promise:
-        if price.effective_from > timezone.now():
-            return SCHEDULED
-        return REPLACED if getattr(price, "is_replaced", False) else IN_FORCE
+    def state(self, price: ModelPrice) -> Any:
+        is_replaced = getattr(price, "is_replaced", False)
+        name = SCHEDULED if price.effective_from > timezone.now() else REPLACED if is_replaced else IN_FORCE
+        return name, PRICE_STATES[name]
 
     def has_change_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
         return False
@@ -347,7 +347,7 @@ class AgeFilter(admin.SimpleListFilter):
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(EndlessAdmin):
-    list_display = ("time", "user", "token_label", "model", "tokens", "charge_usd", "status_label", "channel_label")
+    list_display = ("time", "user", "token_label", "model", "tokens", "charge_usd", "state", "channel_label")
     list_display_links = ("time",)
     list_filter = (AgeFilter, "status", ModelFilter)
     list_select_related = ("user",)
@@ -356,9 +356,11 @@ class UsageRecordAdmin(EndlessAdmin):
     charge_usd = usd_column("charge", _("charge"))
     hold_usd = usd_column("hold", _("hold"))
     cost_usd = usd_column("cost", _("cost"))
+    TONES = {"open": "info", "settled": "success", "failed": "danger", "abandoned": "warning"}
+    state = state_column("status", TONES, _("status"))
     RARE = ("cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens", "image_input_tokens")
     fieldsets = (
-        (None, {"fields": ("id", "created_at", "settled_at", "lease_until", "status_label", "end_reason", "rule")}),
+        (None, {"fields": ("id", "created_at", "settled_at", "lease_until", "status", "end_reason", "rule")}),
         (_("Call"), {"fields": ("user", "token_name", "group", "endpoint", "model", "is_stream")}),
         (_("Charge"), {"fields": ("charge_usd", "hold_usd", "cost_usd", "terms", "is_suspect")}),
         (_("Tokens"), {"fields": tuple(f"{kind}_tokens" for kind in KINDS)}),
@@ -411,18 +413,6 @@ class UsageRecordAdmin(EndlessAdmin):
     @admin.display(description=_("channel"))
     def channel_label(self, record: UsageRecord) -> str:
         return record.channel_name or "–"
-
-    @display(
-        description=_("status"),
-        label={
-            UsageRecord.Status.OPEN.label: "info",
-            UsageRecord.Status.SETTLED.label: "success",
-            UsageRecord.Status.FAILED.label: "danger",
-            UsageRecord.Status.ABANDONED.label: "warning",
-        },
-    )
-    def status_label(self, record: UsageRecord) -> Any:
-        return UsageRecord.Status(record.status).label
 
     @admin.display(description=_("terms"))
     def terms(self, record: UsageRecord) -> str:

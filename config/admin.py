@@ -32,7 +32,7 @@ class AnnouncementAdmin(StaffAdmin):
     list_display = ("text", "tone", "shown_from", "shown_until", "is_shown")
     list_filter = ("tone",)
     search_fields = ("text", "text_zh")
-    fields = ("text", "text_zh", "tone", ("shown_from", "shown_until"))
+    fields = ("text", "text_zh", "tone", "shown_from", "shown_until")
 
     @display(description=_("shown now"), boolean=True)
     def is_shown(self, row: Announcement) -> bool:

@@ -23,7 +23,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.staff import StaffAdmin, short_time
+from accounts.staff import StaffAdmin, short_time, state_column
 from billing.dollars import price_field
 from billing.models import PriceField
 from config.kernel.errors import InvalidInput
@@ -43,7 +43,7 @@ from relay.services import (
 )
 from tokens.models import Group
 
-PASSED, FAILED, UNTESTED = _("Passed"), _("Failed"), _("Not tested")
+PASSED, FAILED, UNTESTED = "passed", "failed", "untested"
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -219,6 +219,8 @@ class ChannelAdmin(StaffAdmin):
     search_fields = ("name", "base_url", "channel_models__model")
     actions = ("test", "enable", "disable")
     change_form_outer_before_template = "admin/relay/channel/test_panel.html"
+    TONES = {"enabled": "success", "disabled": "danger", "auto_disabled": "warning"}
+    state = state_column("status", TONES, _("status"))
     fieldsets = (
         (None, {"fields": ("name", "provider", "base_url", "api_version", "status")}),
         (_("Routing"), {"fields": ("groups", ("priority", "weight"), "speaks", "is_sandbox")}),
@@ -254,23 +256,11 @@ class ChannelAdmin(StaffAdmin):
         usable, every = getattr(channel, "keys_usable", 0), getattr(channel, "keys_all", 0)
         return f"{usable} / {every}" if every else "–"
 
-    @display(
-        description=_("status"),
-        ordering="status",
-        label={
-            Channel.Status.ENABLED.label: "success",
-            Channel.Status.DISABLED.label: "danger",
-            Channel.Status.AUTO_DISABLED.label: "warning",
-        },
-    )
-    def state(self, channel: Channel) -> Any:
-        return Channel.Status(channel.status).label
-
     @display(description=_("last test"), label={PASSED: "success", FAILED: "danger", UNTESTED: None})
     def last_test(self, channel: Channel) -> Any:
         if channel.test_ok is None:
-            return UNTESTED
-        return (PASSED, f"{channel.test_ms} ms") if channel.test_ok else FAILED
+            return UNTESTED, _("Not tested")
+        return (PASSED, f"{channel.test_ms} ms") if channel.test_ok else (FAILED, _("Failed"))
 
     def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button of the change form: a POST, because a test spends the operator's money."""

@@ -27,6 +27,8 @@ from tokens.models import MAX_RATIO_PPM, Group, GroupAccess, Site, Token
 from tokens.services import set_enabled
 from tokens.sites import brand_of_site
 
+DELETED = "deleted"
+
 
 class RatioField(forms.DecimalField):
     """A multiplier such as 0.28, kept as parts per million."""
@@ -109,7 +111,7 @@ class GroupAccessInline(TabularInline):
 class TokenAdmin(ReadOnlyAdmin):
     """Read, and switched off or on: what a key may do is its owner's to say."""
 
-    list_display = ("name", "masked_key", "user", "group", "status_label", "used_usd", "quota_label", "last_used_at")
+    list_display = ("name", "masked_key", "user", "group", "state", "used_usd", "quota_label", "last_used_at")
     list_display_links = ("name", "masked_key")
     list_filter = ("is_enabled", "group")
     list_select_related = ("user", "group")
@@ -134,13 +136,12 @@ class TokenAdmin(ReadOnlyAdmin):
 
     @display(
         description=_("status"),
-        label={
-            Token.Status.ENABLED.label: "success",
-            Token.Status.DISABLED.label: "danger",
-            Token.Status.EXPIRED.label: "warning",
-            Token.Status.EXHAUSTED.label: "warning",
-        },
+        label={"enabled": "success", "disabled": "danger", "expired": "warning", "exhausted": "warning", DELETED: None},
     )
+    def state(self, token: Token) -> Any:
+        return DELETED if token.deleted_at else token.status, self.status_label(token)
+
+    @admin.display(description=_("status"))
     def status_label(self, token: Token) -> Any:
         return _("Deleted") if token.deleted_at else token.status.label
 

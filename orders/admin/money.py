@@ -17,14 +17,13 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSingleDateWidget
 
-from accounts.staff import EndlessAdmin, usd_column
+from accounts.staff import EndlessAdmin, state_column, usd_column
 from orders.admin.shared import (
     fiat_column,
     link_column,
     link_to,
     operation_page,
     plain_column,
-    state_column,
     time_column,
     url_of,
 )

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.staff import EndlessAdmin, usd_column
+from accounts.staff import EndlessAdmin, state_column, usd_column
 from orders.admin.order_actions import OrderActions
 from orders.admin.order_filters import (
     ORDERS_SUMMED,
@@ -19,7 +19,7 @@ from orders.admin.order_filters import (
     find_orders,
     sums_of,
 )
-from orders.admin.shared import fiat_column, link_column, plain_column, state_column, time_column, url_of
+from orders.admin.shared import fiat_column, link_column, plain_column, time_column, url_of
 from orders.admin.timeline import timeline
 from orders.models import Order, Payment, PaymentAttempt
 

@@ -1,6 +1,6 @@
 """How amounts, states and links are shown, and forms that ask for a reason before something is done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import User
@@ -52,19 +51,6 @@ def plain_column(field: str, label: Any) -> Column:
     def column(_admin: Any, row: Any) -> str:
         value = getattr(row, field)
         return "–" if value in (None, "") else str(value)
-
-    return column
-
-
-def state_column(field: str, tones: Mapping[str, str], label: Any) -> Column:
-    """A badge: the word of a choice in the colour of its value, whatever the reader's language."""
-    colours: Any = tones
-
-    @display(description=label, ordering=field, label=colours)
-    def column(_admin: Any, row: Any) -> Any:
-        value = getattr(row, field)
-        word = getattr(row, f"get_{field}_display")()
-        return (value, word) if value in tones else word
 
     return column
 

@@ -1,8 +1,11 @@
-"""A served product on an empty, seeded database."""
+"""A served product: on an empty, seeded database, or with a month of business in it."""
 
 import pytest
+from django.core.management import call_command
+from django.db import connections
 
 from tests.factories import make_channel, make_group, make_price
+from tests.journeys.rooms import open_rooms
 from tests.live import serving
 from tests.relay.conftest import sandbox  # noqa: F401 - a fixture
 
@@ -20,3 +23,14 @@ def site(transactional_db, sandbox, settings):  # noqa: F811
         settings.SITE_URL = url
         settings.API_BASE_URL = f"{url}/v1"
         yield url
+
+
+@pytest.fixture(scope="module")  # filled once, before the transaction in which each test believes to be
+def rooms(browser, django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        try:
+            with open_rooms() as rooms:
+                yield rooms
+        finally:
+            call_command("flush", interactive=False, verbosity=0)
+            connections.close_all()

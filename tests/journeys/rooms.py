@@ -34,6 +34,7 @@ class Rooms(NamedTuple):
     """Alice has everything, bob nothing yet; carol is staff."""
 
     url: str
+    people: dict[str, User]
     sessions: dict[str, str]  # session keys by person; a stranger has none
     bought: Bought
     tokens: list[Token]
@@ -73,6 +74,7 @@ def _rooms(url: str, people: dict[str, User], bought: Bought) -> Rooms:
     RecoveryCodes.activate(alice)
     return Rooms(
         url=url,
+        people=people,
         sessions={who: session_of(user) for who, user in people.items()},
         bought=bought,
         tokens=list(Token.objects.filter(user=alice)),

@@ -1,0 +1,48 @@
+"""What the staff admin's theme says in English alone: named here, so that our catalogue says it in every language."""
+
+from django.utils.translation import gettext_noop as _
+
+WORDS = (
+    # Lists
+    _("Type to search"),
+    _("Search apps and models..."),
+    _("Recent searches"),
+    _("No recent searches"),
+    _("Loading more results..."),
+    _("No results found"),
+    _("No results matching your query"),
+    _("This page yielded into no results. Create a new item or reset your filters."),
+    _("All applications"),
+    _("Apply Filters"),
+    _("Reset filters"),
+    _("Date from"),
+    _("Date to"),
+    _("Select all rows"),
+    _("Select record"),
+    _("Select value"),
+    _("Select action"),
+    _("Select action to run"),
+    _("Run"),
+    _("More actions"),
+    _("Expand row"),
+    _("Previous"),
+    _("No data"),
+    _("Not enough data."),
+    # Forms
+    _("General"),
+    _("Go back"),
+    _("Add new item"),
+    _("Add row"),
+    _("Value"),
+    _("Reset to default"),
+    _("Non field specific"),
+    _("Submit"),
+    _("Toggle password visibility"),
+    _("True"),
+    _("False"),
+    _("This item will be deleted."),
+    _("Return to site"),
+    _("Object"),
+    _("Changes"),
+    _("Comment"),
+)
