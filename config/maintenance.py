@@ -10,11 +10,9 @@ from typing import Final
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from config.middleware import request_id_of
-from config.theme import theme_of
+from config.error_pages import bare_page
 
 ALL: Final = "all"
 RETRY_AFTER: Final = 300
@@ -62,14 +60,7 @@ def _closed(request: HttpRequest) -> HttpResponse:
         error = {"code": "maintenance", "message": _("We are working on the site. Please try again in a few minutes.")}
         response: HttpResponse = JsonResponse({"ok": False, "error": error}, status=503)
     else:
-        context = {
-            "site_name": settings.SITE_NAME,
-            "site_url": settings.SITE_URL,
-            "theme": theme_of(request),
-            "request_id": request_id_of(request),
-            "relay_goes_on": mode() != ALL,
-        }
-        response = HttpResponse(render_to_string("503.html", context), status=503)
+        response = bare_page(request, 503, relay_goes_on=mode() != ALL)
     response.headers["Retry-After"] = str(RETRY_AFTER)
     response.headers["Cache-Control"] = "no-store"
     response._has_been_logged = True  # type: ignore[attr-defined] # Django would log an error for each visitor

@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.middleware.admin_policy",
+    "config.error_pages.refused_methods",
     "config.maintenance.maintenance",
     "accounts.middleware.preferences",
     "accounts.middleware.note_session",

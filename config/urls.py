@@ -11,6 +11,7 @@ from orders.admin import business
 from relay import balance
 from relay.v1 import UnknownPath
 
+handler400 = "config.error_pages.bad_request"
 handler500 = "config.error_pages.server_error"
 
 urlpatterns = [
