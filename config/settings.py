@@ -323,7 +323,9 @@ RELAY_TOTAL_TIMEOUT = env.float("RELAY_TOTAL_TIMEOUT", default=1800)
 RELAY_ERROR_PROFILE = env.str("RELAY_ERROR_PROFILE", default="standard")  # or "classic": 500 for every upstream failure
 RELAY_LIMITS_BUDGET = env.float("RELAY_LIMITS_BUDGET", default=0.1)  # seconds a request may wait for Redis
 RELAY_DRAIN_SECONDS = env.float("RELAY_DRAIN_SECONDS", default=30)
-RELAY_SLOW_READER_SECONDS = env.float("RELAY_SLOW_READER_SECONDS", default=60)  # a caller who reads nothing is let go
+RELAY_SLOW_READER_SECONDS = env.float(
+    "RELAY_SLOW_READER_SECONDS", default=30
+)  # who takes nothing for so long is let go
 # Where a channel charges for an answer whose caller left: how long it is read on, and how many at once in a process.
 RELAY_READ_ON_SECONDS = env.float("RELAY_READ_ON_SECONDS", default=60)
 RELAY_READ_ON_LIMIT = env.int("RELAY_READ_ON_LIMIT", default=100)

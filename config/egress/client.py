@@ -13,9 +13,11 @@ from aiohttp.connector import AddrInfoType
 from config.egress.certificates import certificate_fault, tls_context
 from config.egress.errors import EgressError
 from config.egress.guard import Guard, guard
+from config.sockets import forget_the_vanished
 
 KEPT_ALIVE_SECONDS = 30
 KNOWN_SECONDS = 30
+VANISHED_SECONDS = 30
 REPORTED_CHARACTERS = 120
 AT_ONCE_BYTES = 1024 * 1024  # more is written piece by piece, so that other requests have their turn meanwhile
 
@@ -114,7 +116,9 @@ def _socket_factory(guard: Guard) -> Callable[[AddrInfoType], socket.socket]:
         family, kind, protocol, _, address = info
         guard.check(address[0], address[1])
         _sockets_made.get().append(address)
-        return socket.socket(family=family, type=kind, proto=protocol)
+        made = socket.socket(family=family, type=kind, proto=protocol)
+        forget_the_vanished(made, seconds=VANISHED_SECONDS)
+        return made
 
     return make
 

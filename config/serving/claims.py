@@ -10,6 +10,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from config.sockets import forget_the_vanished
+
 LOCK_NAME = "serve.lock"
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"
@@ -48,7 +50,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise CannotServe(_why_not(host, port, error)) from None
     _send_at_once(listener)
-    _forget_the_vanished(listener)
+    forget_the_vanished(listener, seconds=settings.RELAY_SLOW_READER_SECONDS)
     return listener
 
 
@@ -58,16 +60,6 @@ def _send_at_once(listener: socket.socket) -> None:
     What is accepted here inherits it. uvicorn takes a descriptor for a Unix socket and does not set it by itself.
     """
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-
-
-def _forget_the_vanished(listener: socket.socket) -> None:
-    """Break connections, of all that are accepted here, whose other end acknowledges nothing any more.
-
-    A host that loses its power or its network closes nothing, and a stream to it would go on until it ends.
-    """
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        milliseconds = int(settings.RELAY_SLOW_READER_SECONDS * 1000)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

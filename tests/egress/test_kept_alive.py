@@ -1,6 +1,7 @@
 """A connection that was kept alive may be closed just as it is used again: that is no answer, and no failure either."""
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -52,6 +53,35 @@ def ask(server, *bodies):
                 await client.close()
 
     return asyncio.run(run())
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux forgets the vanished")
+def test_a_server_that_vanishes_is_given_up_within_45_seconds():
+    has_looked = asyncio.Event()
+
+    async def answer_in_two_parts(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(ANSWER.removesuffix(b"ok"))
+        await has_looked.wait()
+        writer.write(b"ok")
+        writer.close()
+
+    async def run():
+        async with await asyncio.start_server(answer_in_two_parts, "127.0.0.1", 0) as server:
+            client = open_client(timeout=aiohttp.ClientTimeout(sock_connect=5), read_buffer=65536)
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            response = await client.send("POST", url, headers={})
+            connection = response.connection.transport.get_extra_info("socket")
+            seconds = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1000
+            is_asked = connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            has_looked.set()
+            await response.read()
+            await client.close()
+            return seconds, bool(is_asked)
+
+    seconds, is_asked = asyncio.run(run())
+    assert 0 < seconds <= 45
+    assert is_asked
 
 
 @pytest.fixture(autouse=True)

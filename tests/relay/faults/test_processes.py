@@ -3,6 +3,7 @@
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -95,18 +96,20 @@ def test_a_kill_while_holding_calls_no_upstream_and_is_free(process, alice, upst
 # ── Stopped ──────────────────────────────────────────────────────────────────
 
 
-def test_a_stop_lets_all_running_streams_finish(process, alice, upstream):
-    child, alice.base_url = process(RELAY_DRAIN_SECONDS="30")
+@pytest.mark.parametrize("callers", [40, pytest.param(200, marks=pytest.mark.soak)])
+def test_a_stop_lets_all_running_streams_finish(process, alice, upstream, callers):
+    child, alice.base_url = process(RELAY_DRAIN_SECONDS="60")
     health = alice.base_url.replace("/v1", "/readyz")
-    with ThreadPoolExecutor(40) as pool:
-        streams = [pool.submit(alice.post, chat("two-hundred-words", stream=True, max_tokens=300)) for _ in range(40)]
-        wait_for(lambda: upstream.asked["two-hundred-words"] == 40, seconds=30)
+    body = chat("two-hundred-words", stream=True, max_tokens=300)
+    with ThreadPoolExecutor(callers) as pool:
+        streams = [pool.submit(alice.post, body) for _ in range(callers)]
+        wait_for(lambda: upstream.asked["two-hundred-words"] == callers, seconds=30)
         assert requests.get(health, timeout=5).status_code == 200
         child.terminate()
         told = [Told.by(stream.result(timeout=60)) for stream in streams]
     assert all(one.is_complete for one in told)
     assert child.wait(timeout=60) in (0, -signal.SIGTERM)
-    assert {(record.status, record.output_tokens) for record in alice.records} == {("settled", 200)}
+    assert [(record.status, record.output_tokens) for record in alice.records] == [("settled", 200)] * callers
     check_wallet(alice)
 
 
@@ -170,17 +173,16 @@ def test_no_answer_makes_a_process_grow(process, alice, upstream, model):
     check_wallet(alice)
 
 
-def test_callers_who_do_not_read_make_it_grow_by_their_buffers(process, alice, upstream):
+@pytest.mark.parametrize(("rounds", "callers"), [(1, 8), pytest.param(10, 50, marks=pytest.mark.soak)])
+def test_callers_who_do_not_read_make_it_grow_by_their_buffers(process, alice, upstream, rounds, callers):
     child, alice.base_url = process(RELAY_SLOW_READER_SECONDS="2")
-    before, callers = warm_peak_of(child, alice), 8
-    body = chat("a-flood", stream=True, max_tokens=1000)
-    with ThreadPoolExecutor(callers) as pool:
-
-        def stare(_):
-            with request_on_a_socket(alice, body, receive_buffer=4096):
-                wait_for(lambda: upstream.left["a-flood"] == callers, seconds=60)
-
-        list(pool.map(stare, range(callers)))
+    before = warm_peak_of(child, alice)
+    body = chat("a-flood", stream=True, max_tokens=100)
+    for number in range(1, rounds + 1):
+        with ExitStack() as staring:
+            for _ in range(callers):
+                staring.enter_context(request_on_a_socket(alice, body, receive_buffer=4096))
+            wait_for(lambda number=number: upstream.left["a-flood"] == number * callers, seconds=120)
     assert peak_of(child) - before < callers * 2 * MEGABYTE
     wait_for(lambda: all(record.status != "open" for record in alice.records))
     check_wallet(alice)
