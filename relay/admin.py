@@ -29,6 +29,7 @@ from billing.models import PriceField
 from config.kernel.errors import InvalidInput
 from relay.base_url import clean_base_url
 from relay.channel_keys import checked_secret, sealed_for
+from relay.channel_log import LOOK_BACK, channel_log
 from relay.endpoints import Endpoint
 from relay.models import Channel, ChannelKey, ChannelModel
 from relay.overrides import check_body_overrides, check_header_overrides
@@ -218,7 +219,7 @@ class ChannelAdmin(StaffAdmin):
     list_filter = ("status", "provider", "groups")
     search_fields = ("name", "base_url", "channel_models__model")
     actions = ("test", "enable", "disable")
-    change_form_outer_before_template = "admin/relay/channel/test_panel.html"
+    change_form_outer_before_template = "admin/relay/channel/panels.html"
     TONES = {"enabled": "success", "disabled": "danger", "auto_disabled": "warning"}
     state = state_column("status", TONES, _("status"))
     fieldsets = (
@@ -237,6 +238,17 @@ class ChannelAdmin(StaffAdmin):
         test = path("<int:pk>/test/", self.admin_site.admin_view(self.test_view), name="relay_channel_test")
         enable = path("<int:pk>/enable/", self.admin_site.admin_view(self.enable_view), name="relay_channel_enable")
         return [test, enable, *super().get_urls()]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        channel = self.get_object(request, object_id) if object_id and request.method == "GET" else None
+        log = {"log": channel_log(channel.name), "log_minutes": LOOK_BACK.seconds // 60} if channel else {}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **log})
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
