@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import orjson
 
 from config.kernel.errors import InvalidInput
-from config.kernel.money import NanoUSD, decimal_usd
+from config.kernel.money import NanoUSD
 from relay.dialects.base import JSON, Conversion, Dialect, RelayRequest, StreamMeter
 from relay.dialects.chat import CHAT
 from relay.dialects.converting import ConvertingMeter
+from relay.dialects.cost import with_cost
 from relay.overrides import merge
 from relay.routing import Target
 
@@ -92,10 +93,7 @@ class Native:
         return self.spoken.new_meter(self._request)
 
     def whole(self, raw: bytes, answer: Mapping[str, Any], charge: NanoUSD) -> bytes:
-        if not self._request.wants_cost:
-            return raw
-        usage = {**(answer.get("usage") or {}), "cost": orjson.Fragment(decimal_usd(charge))}
-        return orjson.dumps({**answer, "usage": usage})
+        return orjson.dumps(with_cost(answer, charge)) if self._request.wants_cost else raw
 
 
 class Converted:
@@ -132,10 +130,11 @@ class Converted:
         return body_of(CHAT, self._chat, target, max_tokens=max_tokens)
 
     def meter(self) -> StreamMeter:
-        return ConvertingMeter(self._conversion.stream(**self._terms))
+        return ConvertingMeter(self._conversion.stream(**self._terms), shows_cost=self._request.wants_cost)
 
     def whole(self, raw: bytes, answer: Mapping[str, Any], charge: NanoUSD) -> bytes:
-        return orjson.dumps(self._conversion.answer(answer, **self._terms))
+        told = self._conversion.answer(answer, **self._terms)
+        return orjson.dumps(with_cost(told, charge) if self._request.wants_cost else told)
 
 
 def body_of(spoken: Dialect, request: RelayRequest, target: Target, *, max_tokens: int | None) -> bytes:

@@ -15,6 +15,9 @@ COUNT: Schema = {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000_0
 NUMBER: Schema = {"type": "integer", "minimum": 0}
 
 
+COST: Schema = {"type": ["object", "null"], "properties": {"include": SWITCH}}  # the cost, in the answer's usage
+
+
 def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -49,7 +52,7 @@ CHAT = thing(
     max_completion_tokens=COUNT,
     n={"type": ["integer", "null"], "minimum": 1, "maximum": 128},
     tools=items(thing()),
-    usage={"type": ["object", "null"], "properties": {"include": SWITCH}},
+    usage=COST,
 )
 COMPLETION = thing(
     ["model", "prompt"],
@@ -57,6 +60,7 @@ COMPLETION = thing(
     prompt=either(TEXT, {**items(TEXT, least=1), "maxItems": 1}),
     n={"type": ["integer", "null"], "minimum": 1, "maximum": 128},
     echo=SWITCH,
+    usage=COST,
 )
 RESPONSE = thing(
     ["model", "input"],
@@ -67,6 +71,7 @@ RESPONSE = thing(
     max_output_tokens=COUNT,
     tools=items(thing(["type"], type=TEXT)),
     metadata={"type": ["object", "null"]},
+    usage=COST,
 )
 BLOCKS = either(TEXT, items(thing(["type", "text"], type={"const": "text"}, text=TEXT)))
 TURN = thing(["role", "content"], role={"enum": ["user", "assistant", "system"]}, content=BLOCKS)
@@ -83,6 +88,7 @@ MESSAGES = thing(
     stream=SWITCH,
     stop_sequences=items(TEXT),
     metadata={"type": ["object", "null"]},
+    usage=COST,
 )
 TOKENS = items({"type": "integer"}, least=1)
 SOME_TEXT: Schema = {"type": "string", "minLength": 1}

@@ -15,13 +15,14 @@ from config.kernel.errors import DomainError, InvalidInput
 from relay import sse
 from relay.dialects.base import Conversion, Dialect, RelayRequest, StreamConversion
 from relay.dialects.chat.answer import read_answer
+from relay.dialects.cost import wants_cost
 from relay.dialects.fields import json_object, model_name, optional_bool, optional_count, optional_object
 from relay.endpoints import Endpoint
 from relay.errors import error_bytes
 
 MAX_CHOICES = 128
 MAX_LOGPROBS = 20  # chat's limit; the legacy one was 5
-_LEGACY = ("prompt", "suffix", "best_of", "echo", "logprobs")
+_LEGACY = ("prompt", "suffix", "best_of", "echo", "logprobs", "usage")
 _ENDS = ("stop", "length", "content_filter")
 
 
@@ -41,6 +42,7 @@ def parse(raw: bytes) -> RelayRequest:
         wants_usage=optional_bool(optional_object(payload, "stream_options"), "include_usage"),
         max_tokens=optional_count(payload, "max_tokens"),
         choices=choices,
+        wants_cost=wants_cost(payload),
     )
 
 
@@ -110,7 +112,9 @@ class CompletionStream:
     """A `StreamConversion`."""
 
     def __init__(self, *, payload: Mapping[str, Any], model: str, request_id: str) -> None:
-        self._shows_usage = bool((payload.get("stream_options") or {}).get("include_usage"))
+        self._shows_usage = wants_cost(dict(payload)) or bool(
+            (payload.get("stream_options") or {}).get("include_usage")
+        )
         self._echo = _echo(payload)
         self._model = model
         self._request_id = request_id

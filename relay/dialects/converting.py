@@ -13,13 +13,15 @@ from relay import sse
 from relay.dialects.base import StreamConversion
 from relay.dialects.chat.answer import usage_object
 from relay.dialects.chat.native import Meter
+from relay.dialects.cost import told_in
 
 
 class ConvertingMeter:
     """A `StreamMeter`: counts are those of the chat completion, bytes those of the other dialect."""
 
-    def __init__(self, conversion: StreamConversion) -> None:
+    def __init__(self, conversion: StreamConversion, *, shows_cost: bool = False) -> None:
         self._conversion = conversion
+        self._shows_cost = shows_cost
         self._chat = Meter(show_usage=False)
 
     def forward(self, event: bytes) -> bytes | None:
@@ -35,7 +37,8 @@ class ConvertingMeter:
 
     def end(self, usage: Usage, charge: NanoUSD) -> bytes:
         """The closing events."""
-        return self._conversion.finish(usage_object(usage))
+        closing = self._conversion.finish(usage_object(usage))
+        return told_in(closing, charge) if self._shows_cost else closing
 
     def error_event(self, error: DomainError) -> bytes:
         """The event that tells of a broken answer."""

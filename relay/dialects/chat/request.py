@@ -4,6 +4,7 @@ from typing import Any
 
 from config.kernel.errors import InvalidInput
 from relay.dialects.base import RelayRequest
+from relay.dialects.cost import wants_cost, without_question
 from relay.dialects.fields import json_object, model_name, optional_bool, optional_count, optional_object
 
 MAX_CHOICES = 128
@@ -20,17 +21,15 @@ def parse(raw: bytes) -> RelayRequest:
         wants_usage=optional_bool(optional_object(payload, "stream_options"), "include_usage"),
         max_tokens=optional_count(payload, "max_completion_tokens") or optional_count(payload, "max_tokens"),
         choices=_choices(payload),
-        wants_cost=optional_bool(optional_object(payload, "usage"), "include"),
+        wants_cost=wants_cost(payload),
     )
 
 
 def adjust(request: RelayRequest) -> dict[str, Any]:
     """Usage is always asked of a stream; who asks us for the cost asks no upstream for it."""
-    changes: dict[str, Any] = {}
+    changes = without_question(request)
     if request.is_stream and not request.wants_usage:
         changes["stream_options"] = {**(request.payload.get("stream_options") or {}), "include_usage": True}
-    if request.wants_cost:
-        changes["usage"] = None
     return changes
 
 

@@ -48,7 +48,7 @@ MESSAGES = Dialect(
     parse=parse,
     read=read_answer,
     error_body=error_body,
-    new_meter=lambda _request: MessagesMeter(),
+    new_meter=lambda request: MessagesMeter(shows_cost=request.wants_cost),
     adjust=adjust,
     headers=headers,
     limit_field="max_tokens",

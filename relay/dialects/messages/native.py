@@ -10,6 +10,7 @@ from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
+from relay.dialects.cost import told_in
 from relay.dialects.delivered import SEALED, Delivered, object_of
 from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
@@ -23,7 +24,9 @@ _SEALS = ("data", "signature")  # of thoughts that nobody may read
 class MessagesMeter:
     """One stream's figures: a `StreamMeter`. `reported` is made of `message_start` and the last `message_delta`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_cost: bool = False) -> None:
+        self._shows_cost = shows_cost
+        self._last_delta = b""  # kept back where the cost is to be told in it, which is known only after it
         self._text = Delivered(_texts_of_event)
         self._usage: dict[str, Any] = {"output_tokens": 0}
         self._reported: Reported | None = None
@@ -60,6 +63,9 @@ class MessagesMeter:
             case "message_delta":
                 self.is_finished |= bool(_object(told.get("delta")).get("stop_reason"))
                 self._note_usage(told.get("usage"), is_last=True)
+                if self._shows_cost and self.is_finished:
+                    self._last_delta = event
+                    return False
             case "message_stop":
                 self.is_done, self._closing = True, event
             case "error" | None if told.get("error"):
@@ -98,7 +104,7 @@ class MessagesMeter:
 
     def end(self, usage: Usage, charge: NanoUSD) -> bytes:
         """`message_stop`; the usage was told before it, and no answer is complete without."""
-        return self._closing or MESSAGE_STOP
+        return told_in(self._last_delta, charge) + (self._closing or MESSAGE_STOP)
 
     def error_event(self, error: DomainError) -> bytes:
         """`event: error`."""

@@ -5,6 +5,7 @@ from typing import Any
 from billing.usage import count
 from config.kernel.errors import InvalidInput
 from relay.dialects.base import RelayRequest
+from relay.dialects.cost import wants_cost
 from relay.dialects.fields import json_object, model_name, optional_bool, optional_count, optional_object
 from relay.dialects.messages.blocks import blocks_of, object_in, string_in
 
@@ -24,6 +25,7 @@ def parse(raw: bytes) -> RelayRequest:
         is_stream=optional_bool(payload, "stream"),
         wants_usage=True,  # this dialect always tells
         max_tokens=optional_count(payload, "max_tokens"),
+        wants_cost=wants_cost(payload),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.dialects.base import RelayRequest
+from relay.dialects.cost import without_question
 
 BETA_HEADER = "anthropic-beta"
 # Betas that change what a request may say. Those that change what it costs (longer contexts, faster answers, tools that
@@ -35,12 +36,11 @@ def headers(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def adjust(request: RelayRequest) -> dict[str, Any]:
-    """The messages without thoughts that nobody signed: ours, from an earlier answer made of a chat completion."""
-    messages = request.payload["messages"]
-    if not any(_is_unsigned(block) for message in messages for block in _blocks(message)):
-        return {}
-    cleaned = [_signed(message) for message in messages]
-    return {"messages": [message for message in cleaned if message["content"]]}
+    """No question for the cost, and no thoughts that nobody signed: ours, from an answer made of a chat completion."""
+    changes, messages = without_question(request), request.payload["messages"]
+    if any(_is_unsigned(block) for message in messages for block in _blocks(message)):
+        changes["messages"] = [message for message in map(_signed, messages) if message["content"]]
+    return changes
 
 
 def _signed(message: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.dialects.base import Conversion, Dialect, StreamConversion
+from relay.dialects.cost import without_question
 from relay.dialects.responses.answer import answer
 from relay.dialects.responses.native import ResponsesMeter, read_answer
 from relay.dialects.responses.request import chat_payload, parse
@@ -35,7 +36,8 @@ RESPONSES = Dialect(
     endpoint=Endpoint.RESPONSES,
     parse=parse,
     read=read_answer,
-    new_meter=lambda _request: ResponsesMeter(),
+    new_meter=lambda request: ResponsesMeter(shows_cost=request.wants_cost),
+    adjust=without_question,
     limit_field="max_output_tokens",
     conversion=CONVERSION,
 )

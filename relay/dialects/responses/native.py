@@ -12,6 +12,7 @@ from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD
 from relay import sse
 from relay.dialects.base import NativeAnswer
+from relay.dialects.cost import told_in
 from relay.dialects.delivered import SEALED, Delivered, object_of
 from relay.dialects.responses.events import Events, response_error
 
@@ -23,7 +24,8 @@ _LISTS = ("content", "summary")
 class ResponsesMeter:
     """One stream's figures: a `StreamMeter`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_cost: bool = False) -> None:
+        self._shows_cost = shows_cost
         self._delivered = Delivered(_new_text)
         self._begun: Mapping[str, Any] = {}
         self.reported: Reported | None = None
@@ -88,7 +90,7 @@ class ResponsesMeter:
 
     def end(self, usage: Usage, charge: NanoUSD) -> bytes:
         """The event with the whole response, its usage included."""
-        return self._closing
+        return told_in(self._closing, charge) if self._shows_cost else self._closing
 
     def error_event(self, error: DomainError) -> bytes:
         """`error`, and `response.failed` when the response had begun."""

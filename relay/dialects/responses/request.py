@@ -5,6 +5,7 @@ from typing import Any
 
 from config.kernel.errors import InvalidInput
 from relay.dialects.base import RelayRequest
+from relay.dialects.cost import wants_cost
 from relay.dialects.fields import json_object, model_name, optional_bool, optional_count, optional_object
 from relay.dialects.responses import history, tools
 
@@ -36,6 +37,7 @@ def parse(raw: bytes) -> RelayRequest:
         is_stream=optional_bool(payload, "stream"),
         wants_usage=True,
         max_tokens=optional_count(payload, "max_output_tokens"),
+        wants_cost=wants_cost(payload),
     )
 
 
