@@ -1,6 +1,7 @@
 """Turns what an upstream says it used into canonical counts. Everything here is hostile until checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from billing.pricing import Usage
@@ -17,7 +18,7 @@ class Reported(NamedTuple):
 
 def normalise(body: Any) -> Reported | None:
     """A usage object in whichever dialect it is written; None when its main counts are missing or unusable."""
-    if isinstance(body, Mapping):
+    if isinstance(body, dict):
         for marks, dialect in _DIALECTS:
             if any(mark in body for mark in marks):
                 return dialect(body)
@@ -108,9 +109,11 @@ class _Report:
     def count(self, path: str) -> int | None:
         """The count at `outer.inner`; None where nobody said one. What is there and no count is None and suspect."""
         value = self._body
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return self._believed(value)
+        for name in _names(path):
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return None if value is None else self._believed(value)
 
     def first(self, *paths: str) -> int | None:
         """The first of several counts that somebody said."""
@@ -119,7 +122,7 @@ class _Report:
     def modality(self, name: str, modality: str) -> int | None:
         """Gemini's lists of token counts by modality."""
         details = self._body.get(name)
-        rows = [row for row in details if isinstance(row, Mapping)] if isinstance(details, list) else []
+        rows = [row for row in details if isinstance(row, dict)] if isinstance(details, list) else []
         found = [self._believed(row.get("tokenCount")) for row in rows if row.get("modality") == modality]
         return sum(tokens or 0 for tokens in found) if found else None
 
@@ -160,6 +163,11 @@ class _Report:
         found = count(value)
         self.is_suspect |= found is None and value is not None
         return found
+
+
+@lru_cache(maxsize=256)
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def _of_wholes(report: _Report, prompt: str, completion: str, *, cached: int | None) -> Reported | None:

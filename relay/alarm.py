@@ -11,7 +11,7 @@ class Alarm:
     """`with alarm.within(seconds): await …` raises TimeoutError. For one wait at a time; `close` it in the end."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._set_for = 0.0
         self._due = 0.0
@@ -21,11 +21,13 @@ class Alarm:
 
     def within(self, seconds: float) -> "Alarm":
         """The limit of the wait that comes next."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         self._due = self._loop.time() + seconds
         return self
 
     def __enter__(self) -> None:
-        self._waiting = task = asyncio.current_task()
+        self._waiting = task = asyncio.current_task(self._loop)
         assert task is not None
         self._cancelling, self._has_rung = task.cancelling(), False
         if self._timer is None or self._due < self._set_for:
@@ -48,12 +50,13 @@ class Alarm:
             self._timer = None
 
     def _set(self) -> None:
+        assert self._loop is not None
         self._set_for = self._due
         self._timer = self._loop.call_at(self._due, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiting is None:
+        if self._waiting is None or self._loop is None:
             return
         if self._loop.time() < self._due:
             self._set()  # it was set for an earlier wait

@@ -166,8 +166,12 @@ def patient(send: Send) -> Iterator[Send]:
     While it waits nothing is read from the upstream, so that a stream occupies no more than the buffers on its way.
     """
     alarm, patience = Alarm(), settings.RELAY_SLOW_READER_SECONDS
+    flow = getattr(getattr(send, "__self__", None), "flow", None)  # uvicorn's: it lets senders wait while it is paused
 
     async def send_soon(message: Any) -> None:
+        if flow is not None and not flow.write_paused:
+            await send(message)
+            return
         try:
             with alarm.within(patience):
                 await send(message)

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -64,6 +65,10 @@ class Ending(NamedTuple):
     reason: EndReason
 
 
+class Interrupted(Exception):
+    """The attempts were ended from within: the exchange's ending says why."""
+
+
 class Exchange:
     """One request between a caller and the upstreams."""
 
@@ -94,7 +99,8 @@ class Exchange:
         self._caller_left = False
         self._ending: Ending | None = None
         self._is_reading_on = False
-        self._trying: asyncio.Future[Any] | None = None
+        self._is_trying = False
+        self._task: asyncio.Task[Any] | None = None  # the caller's request
         self._opened: AnswerStream | None = None
         self.max_tokens: int | None = None  # what the balance affords, where that is less than what the model allows
         self._attempts: Attempts
@@ -113,9 +119,9 @@ class Exchange:
             self._request, caller=self._caller, route=route, listed=self._runtime.prices.value, at=now
         )
         self._hold = hold_for(self._terms, id=self.id, caller=self._caller, dialect=self._dialect, route=route, at=now)
-        request = asyncio.current_task()
-        assert request is not None
-        request.add_done_callback(self._end)
+        self._task = asyncio.current_task()
+        assert self._task is not None
+        self._task.add_done_callback(self._end)
         try:
             await asyncio.shield(self._runtime.keep(self._place_hold()))
         except asyncio.CancelledError:
@@ -166,7 +172,7 @@ class Exchange:
                 return
             status = 200 if self._first_byte_ms is not None else CLIENT_CLOSED
             if has_left and self._is_unanswered:
-                self._start(self._finish_unanswered(status))
+                self._start(partial(self._finish_unanswered, status))
             else:
                 self._start_settlement(self._account_stream(reason, http_status=status))
         if self._opened is not None:
@@ -182,12 +188,14 @@ class Exchange:
                 self._runtime.active.pop(self.id, None)
 
     def interrupt(self, error: DomainError, reason: EndReason) -> None:
-        """End this exchange: the caller is told why, by an error event where a stream has begun."""
+        """End this exchange: the caller is told the first reason, by an error event where a stream has begun."""
+        if self._ending is not None:
+            return
         self._ending = Ending(error, reason)
         if self._opened is not None:
             self._opened.close()  # wakes the pump, which tells the caller and settles
-        elif self._trying is not None:
-            self._trying.cancel()
+        elif self._is_trying and self._task is not None:
+            self._task.cancel()
 
     # ── A caller who left ────────────────────────────────────────────────────
 
@@ -260,26 +268,38 @@ class Exchange:
 
     async def _run(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
         """Try the route's targets; settle for nothing when all fail, when the caller leaves, or when we break."""
-        self._trying = trying = asyncio.ensure_future(self._attempts.run(attempt))
         try:
-            if self._ending is not None:
-                trying.cancel()
-            return await trying
+            return await self._tried(attempt)
         except Failure as failure:
             await self._settle(self._account_failure(failure.error))
             raise failure.error from None
-        except asyncio.CancelledError:
-            if self._ending is None or _is_cancelled():
-                self.abandon()
-                raise
+        except Interrupted:
+            assert self._ending is not None
             await self._settle(self._account_failure(*self._ending))
             raise self._ending.error from None
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
         except DomainError as error:
             await self._settle(self._account_failure(error))
             raise
         except Exception:
             self.abandon(EndReason.INTERNAL_ERROR)
             raise
+
+    async def _tried(self, attempt: Callable[[Target], Awaitable[T]]) -> T:
+        """What the attempts give. Raises Interrupted where only `interrupt` has ended them, and not the caller too."""
+        if self._ending is not None:
+            raise Interrupted
+        self._is_trying = True
+        try:
+            return await self._attempts.run(attempt)
+        except asyncio.CancelledError:
+            if _is_ended_by_us(self._task, self._ending):
+                raise Interrupted from None
+            raise
+        finally:
+            self._is_trying = False
 
     async def _read_whole(self, target: Target) -> tuple[Call, Answer]:
         call = self._calls.of(target)
@@ -345,13 +365,18 @@ class Exchange:
 
     def _renamed(self, piece: bytes) -> bytes:
         """The model's public name where the upstream calls it something else."""
+        for private, public in self._names:
+            piece = piece.replace(private, public)
+        return piece
+
+    @cached_property
+    def _names(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What the upstream that answers calls the model, and what its caller does; nothing where they agree."""
         target = self._attempts.target
         if target is None or target.upstream_model == self._request.model:
-            return piece
-        public, private = self._request.model.encode(), target.upstream_model.encode()
-        for form in (b'"model":"%s"', b'"model": "%s"'):
-            piece = piece.replace(form % private, form % public)
-        return piece
+            return ()
+        private, public = target.upstream_model.encode(), self._request.model.encode()
+        return tuple((form % private, form % public) for form in (b'"model":"%s"', b'"model": "%s"'))
 
     # ── Settlement ───────────────────────────────────────────────────────────
 
@@ -391,11 +416,11 @@ class Exchange:
         await asyncio.shield(self._settlement or self._start_settlement(settlement))
 
     def _start_settlement(self, settlement: Settlement) -> "asyncio.Task[bool]":
-        return self._start(self._finish(settlement))
+        return self._start(partial(self._finish, settlement))
 
-    def _start(self, finishing: Coroutine[Any, Any, bool]) -> "asyncio.Task[bool]":
+    def _start(self, finish: Callable[[], Coroutine[Any, Any, bool]]) -> "asyncio.Task[bool]":
         self._runtime.active.pop(self.id, None)
-        self._settlement = self._runtime.keep(finishing)
+        self._settlement = self._runtime.keep(finish())
         return self._settlement
 
     async def _finish(self, settlement: Settlement) -> bool:
@@ -411,7 +436,6 @@ class Exchange:
         return int((time.monotonic() - self._started) * 1000)
 
 
-def _is_cancelled() -> bool:
-    """Whether it is the running task that was cancelled, and not something it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+def _is_ended_by_us(task: "asyncio.Task[Any] | None", ending: Ending | None) -> bool:
+    """Whether nobody but `interrupt` has cancelled it; then it goes on."""
+    return task is not None and ending is not None and task.uncancel() == 0

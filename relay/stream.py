@@ -86,41 +86,35 @@ class Reader:
         beyond the limits; but an answer that has said why it ended is complete, whatever happens after that.
         """
         try:
-            async for piece in self._read():
-                paused = time.monotonic()
-                yield piece
-                self._patience.excuse(time.monotonic() - paused)
-        except Failure:
-            if not self._meter.is_finished or self._meter.error is not None:
-                raise
-
-    async def _read(self) -> AsyncIterator[bytes]:
-        try:
             decoder = self._decoder = self._decoder or decoder_of(self._response)
             while (chunk := await self._next_chunk()) is not None:
-                before = self._meter.delivered
-                piece = self._forward(self._splitter.feed(decoder.feed(chunk)))
-                if self._meter.delivered > before:
-                    self._patience.heard()
-                # What comes before the first data event is comments: they say nothing and would end the failover.
-                if piece and self._meter.delivered:
+                if piece := self._next_piece(decoder.feed(chunk)):
                     yield piece
-                elif self._patience.is_ping_due:
-                    yield sse.PING
+                    self._patience.excuse(time.monotonic())
                 if self._is_over():
                     return
                 self._patience.check()
             if piece := self._forward([sse.closed(self._splitter.rest())]):
                 yield piece
             self._is_over()
-        except sse.EventTooLarge:
-            raise _failed("The upstream sent an oversized event.") from None
-        except Undecodable:
-            raise _failed("The upstream's answer could not be read.") from None
-        except (aiohttp.ClientError, OSError):
-            raise _failed("The upstream broke off its answer.") from None
+        except BREAKS as error:
+            if not self._meter.is_finished or self._meter.error is not None:
+                raise _failure_of(error) from None
         finally:
             self._alarm.close()
+
+    def _next_piece(self, data: bytes) -> bytes:
+        """What of it can be sent on, a ping where there has been nothing for long, or nothing."""
+        before = self._meter.delivered
+        piece = self._forward(self._splitter.feed(data))
+        now = time.monotonic()
+        if self._meter.delivered > before:
+            self._patience.heard(now)
+        # What comes before the first data event is comments: they say nothing and would end the failover.
+        if not piece or not self._meter.delivered:
+            piece = sse.PING if self._patience.is_ping_due(now) else b""
+        self._patience.paused = now
+        return piece
 
     async def _next_chunk(self) -> bytes | None:
         """What has arrived, nothing when it is time to look at the clock, None at the end."""
@@ -167,23 +161,23 @@ class Patience:
     began: float
     last_event: float
     last_sent: float = field(default_factory=time.monotonic)
+    paused: float = 0.0  # when the caller was last given something to take
     limit: float = field(default_factory=lambda: settings.RELAY_FIRST_BYTE_TIMEOUT)
     idle_limit: float = field(default_factory=lambda: settings.RELAY_IDLE_TIMEOUT)
     total_limit: float = field(default_factory=lambda: settings.RELAY_TOTAL_TIMEOUT)
 
-    def heard(self) -> None:
+    def heard(self, now: float) -> None:
         """A data event came."""
-        self.last_event = time.monotonic()
+        self.last_event = now
         self.limit = self.idle_limit
 
-    def excuse(self, seconds: float) -> None:
-        """Something was sent, and the caller took so long to take it."""
-        self.last_sent = time.monotonic()
-        self.last_event += seconds
+    def excuse(self, now: float) -> None:
+        """Something was sent, and the caller took until now to take it."""
+        self.last_sent = now
+        self.last_event += now - self.paused
 
-    @property
-    def is_ping_due(self) -> bool:
-        return time.monotonic() - self.last_sent >= PING_SECONDS
+    def is_ping_due(self, now: float) -> bool:
+        return now - self.last_sent >= PING_SECONDS
 
     @property
     def seconds(self) -> float:
@@ -198,6 +192,21 @@ class Patience:
         """Raises Failure when the patience is over."""
         if time.monotonic() >= self._end:
             raise Failure(UpstreamTimedOut("The upstream fell silent."), may_fail_over=True)
+
+
+BREAKS = (Failure, sse.EventTooLarge, Undecodable, aiohttp.ClientError, OSError)
+
+
+def _failure_of(error: Exception) -> Failure:
+    """What a break means for the attempt."""
+    match error:
+        case Failure():
+            return error
+        case sse.EventTooLarge():
+            return _failed("The upstream sent an oversized event.")
+        case Undecodable():
+            return _failed("The upstream's answer could not be read.")
+    return _failed("The upstream broke off its answer.")
 
 
 def _failed(message: str) -> Failure:

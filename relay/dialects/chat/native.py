@@ -41,6 +41,8 @@ class Meter:
 
         Raises BrokenEvent for data that is no JSON object.
         """
+        if event.startswith(b"data: {") and (chunk := _json(event[6:])) is not None:  # line ends are JSON's white space
+            return event if self._note(chunk) else None
         data = sse.data_of(event)
         if data == sse.DONE:
             self.is_done = True
@@ -64,6 +66,10 @@ class Meter:
         if chunk.get("error"):
             self.error = chunk["error"] if isinstance(chunk["error"], Mapping) else {"message": str(chunk["error"])}
             return False
+        if 0 in self._begun and (word := _lone_word(chunk)) is not None:
+            self._ascii += len(word)
+            self.delivered += 1
+            return True
         if self._head is None:
             self._head = {name: chunk[name] for name in ("id", "created", "model") if name in chunk}
         for text in delta_texts(chunk):
@@ -132,6 +138,19 @@ class Meter:
     def error_event(self, error: DomainError) -> bytes:
         """The event that tells of a broken answer."""
         return sse.encode(error_bytes(error))
+
+
+def _lone_word(chunk: Mapping[str, Any]) -> str | None:
+    """The text of a chunk that brings ASCII text of the first choice and nothing else to note, as nearly all do."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or chunk.get("usage") is not None:
+        return None
+    choice = choices[0]
+    if not isinstance(choice, dict) or choice.get("finish_reason") or choice.get("index") != 0:
+        return None
+    delta = choice.get("delta")
+    word = delta.get("content") if isinstance(delta, dict) and len(delta) == 1 else None
+    return word if isinstance(word, str) and word.isascii() else None
 
 
 def _json(data: bytes) -> dict[str, Any] | None:
