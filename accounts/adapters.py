@@ -33,6 +33,11 @@ def brand_name() -> str:
     return brand.name if brand else str(settings.SITE_NAME)
 
 
+def sender(name: str) -> str:
+    """A brand's name before the one address that may send."""
+    return formataddr((name, parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+
+
 class Mails(DefaultAccountAdapter):  # type: ignore[misc] # comes without types
     """Mail speaks in the name of the host that somebody acted on; its links lead there by themselves."""
 
@@ -46,8 +51,7 @@ class Mails(DefaultAccountAdapter):  # type: ignore[misc] # comes without types
         return (brand.site_url if brand else str(settings.SITE_URL)) + path
 
     def get_from_email(self) -> str:
-        """The brand's name before the one address that may send."""
-        return formataddr((brand_name(), parseaddr(settings.DEFAULT_FROM_EMAIL)[1]))
+        return sender(brand_name())
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc] # comes without types

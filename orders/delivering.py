@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts.adapters import sender
 from config.kernel.sealing import SealBroken, unseal
 from orders.access import page_url
 from orders.clock import database_now
@@ -23,6 +24,7 @@ from orders.history import move, record
 from orders.models import Delivery, Order
 from orders.payments.pacing import for_a_turn
 from orders.payments.settling import KEY_PURPOSE
+from tokens.sites import brand_at
 
 logger = logging.getLogger("tollbooth.payments")
 
@@ -76,23 +78,25 @@ def _send(delivery: Delivery) -> None:
     order = delivery.order
     if delivery.token_id is None and order.user is not None and not order.user.wants_receipts:
         return  # a key always has to arrive; a receipt only where it is wanted
+    seller = brand_at(order.host)
     with translation.override(order.language or settings.LANGUAGE_CODE):
         context = {
             "order": order,
-            "site_name": settings.SITE_NAME,
-            "base_url": settings.API_BASE_URL,
+            "site_name": seller.name,
+            "site_url": seller.site_url,
+            "base_url": seller.api_base_url,
             "token": delivery.token,
-            "reveal_url": settings.SITE_URL + reverse("key-reveal", args=[link_token(delivery)]),
-            "sign_in_url": settings.SITE_URL + reverse("account_reset_password"),
-            "order_url": settings.SITE_URL + page_url(order),
-            "usage_url": settings.SITE_URL + reverse("key-usage"),
+            "reveal_url": seller.site_url + reverse("key-reveal", args=[link_token(delivery)]),
+            "sign_in_url": seller.site_url + reverse("account_reset_password"),
+            "order_url": seller.site_url + page_url(order),
+            "usage_url": seller.site_url + reverse("key-usage"),
         }
         name = "key" if delivery.token_id else "receipt"
         subject = _("Your API key") if delivery.token_id else _("Your top-up")
         send_mail(
-            f"{settings.SITE_NAME}: {subject} ({order.number})",
+            f"{seller.name}: {subject} ({order.number})",
             render_to_string(f"orders/mail/{name}.txt", context),
-            None,
+            sender(seller.name),
             [order.contact_email],
         )
 

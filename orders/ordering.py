@@ -48,20 +48,23 @@ class Buyer:
 
 
 def place_order(
-    *, kind: Order.Kind, buyer: Buyer, package_code: str, coupon_code: str = "", source_page: str = ""
+    *, kind: Order.Kind, buyer: Buyer, package_code: str, coupon_code: str = "", source_page: str = "", host: str = ""
 ) -> Order:
-    """Make a pending order, its coupon reserved. Raises OrderRefused, CouponRefused, or InvalidInput for the e-mail."""
+    """Make a pending order, its coupon reserved. `host`: of the site whose name and addresses its mails will have.
+
+    Raises OrderRefused, CouponRefused, or InvalidInput for the e-mail.
+    """
     email = clean_email(buyer.email)
     for _try in range(_TRIES):
         try:
             with transaction.atomic():
-                return _place(kind, email, buyer, package_code, coupon_code, source_page)
+                return _place(kind, email, buyer, package_code, coupon_code, source_page=source_page[:80], host=host)
         except IntegrityError:
             continue  # the number is taken: the only unique column
     raise Conflict(_("The order could not be numbered. Please try again."))
 
 
-def _place(kind: Order.Kind, email: str, buyer: Buyer, code: str, coupon_code: str, source_page: str) -> Order:
+def _place(kind: Order.Kind, email: str, buyer: Buyer, code: str, coupon_code: str, **origin: str) -> Order:
     package = _package(kind, code)
     _check_limit(package, email, buyer.user)
     coupon = coupons.find_coupon(coupon_code, package=package) if coupon_code.strip() else None
@@ -79,7 +82,7 @@ def _place(kind: Order.Kind, email: str, buyer: Buyer, code: str, coupon_code: s
         discount_minor=off,
         amount_minor=amount,
         coupon=coupon,
-        source_page=source_page[:80],
+        **origin,
         language=get_language() or "",
         created_at=now,
         expires_at=now + timedelta(minutes=settings.ORDER_LIFETIME_MINUTES),

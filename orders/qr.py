@@ -1,7 +1,6 @@
 """QR codes of payments as SVG: what to draw, the address where a picture is, and the view that draws it."""
 
 import qrcode
-from django.conf import settings
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -10,6 +9,7 @@ from qrcode.image.svg import SvgPathFillImage
 
 from orders.access import page_url
 from orders.models import PaymentAttempt
+from tokens.sites import brand_at
 
 _SALT = "orders.qr"
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -17,14 +17,14 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 def checkout_url(attempt: PaymentAttempt) -> str:
     """Where to pay. Without an address of the gateway, as after a payment that needed none, the order's own page."""
-    return attempt.checkout_url or settings.SITE_URL + page_url(attempt.order)
+    return attempt.checkout_url or brand_at(attempt.order.host).site_url + page_url(attempt.order)
 
 
 def qrcode_url(attempt: PaymentAttempt) -> str:
     """A picture of what to scan: the gateway's own where it has one, else ours."""
     if attempt.qrcode_is_image:
         return attempt.qrcode
-    return str(settings.SITE_URL) + reverse("payment-qr", args=[_signer().sign(attempt.number)])
+    return brand_at(attempt.order.host).site_url + reverse("payment-qr", args=[_signer().sign(attempt.number)])
 
 
 def qr_text(attempt: PaymentAttempt) -> str:

@@ -40,6 +40,18 @@ def brand_of(request: HttpRequest) -> Brand:
     return hosts.entered().get(name) or default_brand()
 
 
+def host_of(request: HttpRequest) -> str:
+    """The entered host that a request came by, to be kept with what it leaves behind; empty where settings speak."""
+    brand: Brand | None = getattr(request, "brand", None)
+    return brand.host if brand else ""
+
+
+def brand_at(host: str) -> Brand:
+    """The brand of a kept host, as its row is now; what the settings say where there is none, or none any more."""
+    site = Site.objects.filter(host=host, is_active=True).exclude(kind=Site.Kind.API).first() if host else None
+    return brand_of_site(site) if site else default_brand()
+
+
 def default_brand() -> Brand:
     """What the settings say."""
     return Brand("", settings.SITE_NAME, settings.SITE_URL, settings.API_BASE_URL)

@@ -76,6 +76,7 @@ class OrderAdmin(OrderActions, EndlessAdmin):
     lifetime = plain_column("valid_days", _("days the delivered key works"))
     spoken = plain_column("language", _("language"))
     page = plain_column("source_page", _("ordered on the page"))
+    came_by = plain_column("host", _("ordered on the host"))
     fieldsets = (
         (None, {"fields": (("number", "status"), ("kind_label", "package_link"), ("contact_email", "account_link"))}),
         (
@@ -90,7 +91,7 @@ class OrderAdmin(OrderActions, EndlessAdmin):
                 )
             },
         ),
-        (_("Times"), {"fields": (("created", "paid"), ("payable_until", "spoken"), "page")}),
+        (_("Times"), {"fields": (("created", "paid"), ("payable_until", "spoken"), ("page", "came_by"))}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> Any:

@@ -28,6 +28,7 @@ from orders.api.views import PayView, QueryView
 from orders.delivering import masked_key
 from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order
+from tokens.sites import host_of
 
 _TAG = "First purchase"
 _NOT_FOUND = (404, "purchase_order_not_found")
@@ -85,7 +86,7 @@ class PurchaseOrders(PublicView):
         body = self.body(PurchaseInput)
         buyer = _buyer(request, body.pop("email"))
         with refusals_as("purchase_order_create_failed"):
-            order = place_order(kind=Order.Kind.PURCHASE, buyer=buyer, **body)
+            order = place_order(kind=Order.Kind.PURCHASE, buyer=buyer, host=host_of(request._request), **body)
         return ok(data=PlacedOrder(order).data)
 
 

@@ -32,6 +32,7 @@ from orders.api.views import PayView, QueryView
 from orders.keys import open_account
 from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order
+from tokens.sites import host_of
 
 _TAG = "Top-up"
 _NOT_FOUND = (404, "topup_order_not_found")
@@ -129,7 +130,7 @@ class TopUpOrders(KeyView):
         with refusals_as("topup_order_create_failed"):
             token = self.account(body.pop("key")).token
             buyer = Buyer(body.pop("email"), user=token.user, token=token, is_known=True)
-            order = place_order(kind=Order.Kind.TOP_UP, buyer=buyer, **body)
+            order = place_order(kind=Order.Kind.TOP_UP, buyer=buyer, host=host_of(request._request), **body)
         return ok(data=PlacedOrder(order).data)
 
 

@@ -65,6 +65,7 @@ class Order(models.Model):
     review_reason = models.CharField(_("why in review"), max_length=200, blank=True)
     source_page = models.CharField(max_length=80, blank=True)
     language = models.CharField(max_length=16, blank=True)
+    host = models.CharField(max_length=253, blank=True)  # of a site, for names and addresses; empty: the settings'
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     expires_at = models.DateTimeField(_("payable until"))
     paid_at = models.DateTimeField(_("paid at"), null=True)

@@ -15,6 +15,7 @@ from orders.models import Order
 from orders.pages import selectors
 from orders.pages.selectors import OrderDetails
 from orders.pages.wording import sentence_of, tone_of
+from tokens.sites import brand_at
 
 
 @login_required
@@ -60,7 +61,8 @@ def receipt(request: HttpRequest, number: str) -> HttpResponse:
     details = _details(request, number)
     if details.paid is None:
         raise Http404
-    return render(request, "orders/receipt.html", {"details": details, "order": details.order})
+    seller = brand_at(details.order.host)
+    return render(request, "orders/receipt.html", {"details": details, "order": details.order, "seller": seller})
 
 
 @login_required

@@ -19,6 +19,7 @@ from orders.pages.offers import Offer, offer_of, plan_on_sale
 from orders.pages.private_pages import is_too_often, private, too_often
 from orders.pages.selectors import top_ups_on_sale
 from tokens.models import Token
+from tokens.sites import host_of
 
 PREVIEW = "preview"  # the button that only shows what a coupon takes off
 
@@ -76,7 +77,12 @@ def _ordered(
     coupon = form.cleaned_data["coupon"]
     try:
         order = place_order(
-            kind=kind, buyer=buyer, package_code=package_code, coupon_code=coupon, source_page=request.path
+            kind=kind,
+            buyer=buyer,
+            package_code=package_code,
+            coupon_code=coupon,
+            source_page=request.path,
+            host=host_of(request),
         )
     except DomainError as error:
         form.refuse(error)

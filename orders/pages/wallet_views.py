@@ -26,7 +26,9 @@ from orders import codes, ordering
 from orders.access import page_url
 from orders.models import Order
 from orders.pages import selectors
+from orders.pages.private_pages import is_too_often, too_often
 from orders.pages.wallet_forms import NoticeForm, RedeemForm, TopUpForm
+from tokens.sites import host_of
 
 
 @login_required
@@ -44,9 +46,12 @@ def top_up(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, top_up=form, status=400)
     buyer = ordering.Buyer(user.email, user=user, is_known=True)
+    if is_too_often(request, "place"):
+        return too_often(request)
     chosen = {"package_code": form.cleaned_data["package"], "coupon_code": form.cleaned_data["coupon"]}
+    origin = {"source_page": "wallet", "host": host_of(request)}
     try:
-        order = ordering.place_order(kind=Order.Kind.TOP_UP, buyer=buyer, source_page="wallet", **chosen)
+        order = ordering.place_order(kind=Order.Kind.TOP_UP, buyer=buyer, **chosen, **origin)
     except DomainError as error:
         form.add_error("coupon" if error.param == "couponCode" else None, error.message)
         return _page(request, top_up=form, status=error.status)

@@ -17,6 +17,7 @@ from orders.payments.accounts import free_account, opened, payable_with, provide
 from orders.payments.retrying import again_after_races
 from orders.payments.settling import Received, settle
 from orders.providers.base import Charge, Checkout, GatewayError, GatewayRefused, Money
+from tokens.sites import brand_at
 
 logger = logging.getLogger("tollbooth.payments")
 
@@ -129,21 +130,21 @@ def _note_failure(attempt: PaymentAttempt, error: GatewayError) -> None:
 
 def charge_of(attempt: PaymentAttempt, client_ip: str = "") -> Charge:
     """The attempt as its adapter takes it. Titles are ours, addresses have no query: see the signatures of EPay."""
-    order = attempt.order
+    order, seller = attempt.order, brand_at(attempt.order.host)
     return Charge(
         reference=attempt.number,
         order_no=order.number,
-        title=f"{settings.SITE_NAME} {order.package_name}",
+        title=f"{seller.name} {order.package_name}",
         amount=Money(attempt.amount_minor, attempt.currency),
         notify_url=notify_url(attempt.account),
-        return_url=settings.SITE_URL + reverse("pay-return", args=[order.number]),
+        return_url=seller.site_url + reverse("pay-return", args=[order.number]),
         expires_at=attempt.expires_at,
         client_ip=client_ip,
     )
 
 
 def notify_url(account: ProviderAccount) -> str:
-    """Where the gateway reports to."""
+    """Where the gateway reports to: one address, whatever host the buyer came by."""
     return str(settings.SITE_URL) + reverse("payment-notify", args=[account.slug])
 
 

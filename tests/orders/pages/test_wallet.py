@@ -291,3 +291,9 @@ def test_the_page_speaks_chinese(alice, browser_of_alice, shop):
 def test_a_far_day_does_not_upset_the_page(alice, browser_of_alice):
     make_record(make_token(alice), at=timezone.now() - timedelta(days=3000))
     assert "1 request" in text_of(browser_of_alice)
+
+
+def test_orders_are_limited_as_those_of_strangers_are(browser_of_alice, shop, settings):
+    settings.API_RATE_LIMITS = settings.API_RATE_LIMITS | {"place": 2}
+    form = {"package": "topup_100", "coupon": ""}
+    assert [browser_of_alice.post("/wallet/top-up", form).status_code for _ in range(3)] == [303, 303, 429]
