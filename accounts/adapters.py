@@ -22,6 +22,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.second_factors import open_seed, sealed_seed
 from config.egress.errors import EgressError
 from config.egress.session import Session
 from config.kernel.brands import Brand
@@ -55,7 +56,13 @@ class Mails(DefaultAccountAdapter):  # type: ignore[misc] # comes without types
 
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc] # comes without types
-    """Authenticator apps and passkeys carry the site's name."""
+    """Authenticator apps and passkeys carry the site's name; their seeds are kept sealed."""
+
+    def encrypt(self, text: str) -> str:
+        return sealed_seed(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return open_seed(encrypted_text)
 
     def get_totp_issuer(self) -> str:
         return brand_name()
