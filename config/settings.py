@@ -90,7 +90,7 @@ MIDDLEWARE = [
 RELAY_PATHS = (  # answered by the relay's own lean handler
     *("/v1", "/dashboard/billing", "/api/usage/token"),
     *("/chat/completions", "/completions", "/responses", "/messages", "/models"),  # where a base URL without /v1 leads
-    *("/embeddings", "/rerank", "/moderations", "/images/generations", "/audio/speech", "/audio/transcriptions"),
+    *("/embeddings", "/rerank", "/moderations", "/images", "/audio"),
 )
 RELAY_MIDDLEWARE = [
     "relay.middleware.request_id",

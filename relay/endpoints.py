@@ -12,8 +12,11 @@ class Endpoint(StrEnum):
     MESSAGES = "messages"
     EMBEDDINGS = "embeddings"
     IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    IMAGE_VARIATIONS = "image_variations"
     SPEECH = "speech"
     TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
     MODERATIONS = "moderations"
     RERANK = "rerank"
 
@@ -26,6 +29,9 @@ class Endpoint(StrEnum):
 _PATHS = {
     Endpoint.CHAT: "/chat/completions",
     Endpoint.IMAGES: "/images/generations",
+    Endpoint.IMAGE_EDITS: "/images/edits",
+    Endpoint.IMAGE_VARIATIONS: "/images/variations",
     Endpoint.SPEECH: "/audio/speech",
     Endpoint.TRANSCRIPTIONS: "/audio/transcriptions",
+    Endpoint.TRANSLATIONS: "/audio/translations",
 }

@@ -63,8 +63,8 @@ ERRORS: Final = (
     Explained(
         InvalidInput,
         "invalid_form",
-        _("A transcription was not sent as a form, or the form is broken."),
-        _("Send multipart/form-data with the fields model and file, and let your client set the boundary."),
+        _("A recording or a picture was not sent as a form, or the form is broken."),
+        _("Send multipart/form-data with the model and the file, and let your client set the boundary."),
     ),
     Explained(
         InvalidInput,

@@ -111,7 +111,10 @@ IMAGE = thing(
     ["model", "prompt"], model=NAME, prompt=SOME_TEXT, n={"type": ["integer", "null"], "minimum": 1, "maximum": 16}
 )
 SPEECH = thing(["model", "input"], model=NAME, input=SOME_TEXT, voice={}, response_format=TEXT)
-TRANSCRIPTION = thing(["model", "file"], model=NAME, file={"type": "string", "format": "binary"}, prompt=TEXT)
+FILE: Schema = {"type": "string", "format": "binary"}
+TRANSCRIPTION = thing(["model", "file"], model=NAME, file=FILE, prompt=TEXT)
+IMAGE_EDIT = thing(["model", "image", "prompt"], model=NAME, image=FILE, mask=FILE, prompt=SOME_TEXT)
+IMAGE_VARIATION = thing(["model", "image"], model=NAME, image=FILE)
 
 # ── Answers ──────────────────────────────────────────────────────────────────
 
@@ -184,6 +187,8 @@ def got(summary: str, answer: str, *parameters: Schema) -> Schema:
     return {"get": operation(summary, media(ref(answer)), *parameters)}
 
 
+FORM = "multipart/form-data"
+WRITTEN = {**media(ref("Transcription")), **media(TEXT, "text/*")}
 COUNT_TOKENS = operation(
     "Count the tokens of a message; free",
     media(ref("TokenCount")),
@@ -201,12 +206,10 @@ PATHS: dict[str, Schema] = {
     "/moderations": posted("Classify texts", MODERATION, media(ref("Results"))),
     "/images/generations": posted("Create images", IMAGE, media(ref("Pictures"))),
     "/audio/speech": posted("Read a text aloud", SPEECH, media({}, "audio/*")),
-    "/audio/transcriptions": posted(
-        "Write a recording down",
-        TRANSCRIPTION,
-        {**media(ref("Transcription")), **media(TEXT, "text/*")},
-        content_type="multipart/form-data",
-    ),
+    "/images/edits": posted("Change pictures", IMAGE_EDIT, media(ref("Pictures")), content_type=FORM),
+    "/images/variations": posted("Vary a picture", IMAGE_VARIATION, media(ref("Pictures")), content_type=FORM),
+    "/audio/transcriptions": posted("Write a recording down", TRANSCRIPTION, WRITTEN, content_type=FORM),
+    "/audio/translations": posted("Write a recording down in English", TRANSCRIPTION, WRITTEN, content_type=FORM),
     "/models": got("List the models that the key may call", "Models"),
     "/models/{model}": got("One of them", "Model", MODEL_NAME),
     "/ai/{provider}/chat/completions": generation("As above, by one provider", CHAT, "ChatCompletion", PROVIDER),

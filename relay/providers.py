@@ -25,6 +25,7 @@ CHAT = frozenset({Endpoint.CHAT})
 TEXT = CHAT | {Endpoint.COMPLETIONS, Endpoint.EMBEDDINGS}
 EMBEDDING = CHAT | {Endpoint.EMBEDDINGS}
 AUDIO = frozenset({Endpoint.SPEECH, Endpoint.TRANSCRIPTIONS})
+PICTURES = frozenset({Endpoint.IMAGES, Endpoint.IMAGE_EDITS, Endpoint.IMAGE_VARIATIONS})  # as OpenAI has them
 CLAUDE = frozenset({Endpoint.MESSAGES})
 
 
@@ -62,7 +63,7 @@ PROVIDERS: dict[str, Provider] = {
             "OpenAI",
             "https://api.openai.com/v1",
             "OPENAI_API_KEY",
-            speaks=TEXT | AUDIO | {Endpoint.RESPONSES, Endpoint.IMAGES, Endpoint.MODERATIONS},
+            speaks=TEXT | AUDIO | PICTURES | {Endpoint.RESPONSES, Endpoint.MODERATIONS, Endpoint.TRANSLATIONS},
             limit_field="max_completion_tokens",
         ),
         Provider(
@@ -70,7 +71,7 @@ PROVIDERS: dict[str, Provider] = {
             "Azure OpenAI",
             "https://{resource}.openai.azure.com/openai",
             "AZURE_OPENAI_API_KEY",
-            speaks=TEXT | AUDIO | {Endpoint.IMAGES},
+            speaks=TEXT | AUDIO | {Endpoint.IMAGES, Endpoint.TRANSLATIONS},
             auth=Auth.API_KEY,
             api_version="2024-10-21",
             limit_field="max_completion_tokens",
@@ -172,7 +173,10 @@ PROVIDERS: dict[str, Provider] = {
         ),
         Provider("ollama", "Ollama", "http://127.0.0.1:11434/v1", speaks=TEXT),
         Provider(
-            "vllm", "vLLM", "http://127.0.0.1:8000/v1", speaks=TEXT | {Endpoint.RESPONSES, Endpoint.TRANSCRIPTIONS}
+            "vllm",
+            "vLLM",
+            "http://127.0.0.1:8000/v1",
+            speaks=TEXT | {Endpoint.RESPONSES, Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS},
         ),
         Provider("llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1", speaks=TEXT),
         Provider(RESELLER, "Another reseller", speaks=frozenset(Endpoint)),
@@ -180,7 +184,7 @@ PROVIDERS: dict[str, Provider] = {
         Provider(
             SANDBOX,
             "Sandbox",
-            speaks=EMBEDDING | AUDIO | {Endpoint.IMAGES, Endpoint.MODERATIONS, Endpoint.RERANK},
+            speaks=EMBEDDING | AUDIO | PICTURES | {Endpoint.MODERATIONS, Endpoint.RERANK, Endpoint.TRANSLATIONS},
         ),
     )
 }

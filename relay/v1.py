@@ -17,13 +17,13 @@ from relay.dialects.base import JSON, Dialect
 from relay.dialects.chat import CHAT
 from relay.dialects.completions import COMPLETIONS
 from relay.dialects.embeddings import EMBEDDINGS
-from relay.dialects.images import IMAGES
+from relay.dialects.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
 from relay.dialects.messages import MESSAGES, parse_count
 from relay.dialects.moderations import MODERATIONS
 from relay.dialects.rerank import RERANK
 from relay.dialects.responses import RESPONSES
 from relay.dialects.speech import SPEECH
-from relay.dialects.transcriptions import TRANSCRIPTIONS
+from relay.dialects.transcriptions import TRANSCRIPTIONS, TRANSLATIONS
 from relay.endpoints import Endpoint
 from relay.errors import InternalError, error_object, error_response
 from relay.exchange import Exchange
@@ -180,6 +180,18 @@ class Images(Generation):
     dialect = IMAGES
 
 
+class ImageEdits(Generation):
+    """`POST /v1/images/edits`: a form with pictures."""
+
+    dialect = IMAGE_EDITS
+
+
+class ImageVariations(Generation):
+    """`POST /v1/images/variations`: a form with a picture."""
+
+    dialect = IMAGE_VARIATIONS
+
+
 class Speech(Generation):
     """`POST /v1/audio/speech`: each character of the input is charged as one input token."""
 
@@ -190,6 +202,12 @@ class Transcriptions(Generation):
     """`POST /v1/audio/transcriptions`: a form with a file."""
 
     dialect = TRANSCRIPTIONS
+
+
+class Translations(Generation):
+    """`POST /v1/audio/translations`: the same, into English."""
+
+    dialect = TRANSLATIONS
 
 
 class CountTokens(RelayView):

@@ -4,7 +4,7 @@ Pure but for the boundary, which is drawn by lot.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -40,27 +40,34 @@ def content_type_of(boundary: str) -> str:
     return f"multipart/form-data; boundary={boundary}"
 
 
-def read_form(raw: bytes, *, file: str, max_file_bytes: int) -> dict[str, Any]:
-    """Its fields by name: texts, lists of texts under names that end in `[]`, and one Upload under `file`.
+def read_form(raw: bytes, *, files: Sequence[str], max_file_bytes: int) -> dict[str, Any]:
+    """Its fields by name: texts, Uploads under the names of `files`, lists of either under names that end in `[]`.
 
-    The boundary is taken from the first line. Raises InvalidInput and TooLarge.
+    The first of `files` must be there, alone or as a list. The boundary is taken from the first line. Raises
+    InvalidInput and TooLarge.
     """
     fields: dict[str, Any] = {}
+    file = files[0]
     for name, value in _parts(raw):
-        if isinstance(value, Upload) != (name == file):
-            raise InvalidInput(f"Send one file in this form, as {file}.", param=file)
+        if isinstance(value, Upload) != (name in files):
+            raise InvalidInput(f"Send files in this form as {' or '.join(files)}.", param=file)
         if name.endswith("[]"):
             fields.setdefault(name, []).append(value)
         elif name in fields:
             raise InvalidInput(f"{name} is in this form twice.", param=name)
         else:
             fields[name] = value
-    upload = fields.get(file)
-    if upload is None or not upload.content:
+    if not (file in fields or f"{file}[]" in fields) or not all(upload.content for upload in uploads_in(fields)):
         raise InvalidInput(f"You must provide {file}: a file that is not empty.", param=file)
-    if len(upload.content) > max_file_bytes:
+    if any(len(upload.content) > max_file_bytes for upload in uploads_in(fields)):
         raise TooLarge(f"The file is larger than {max_file_bytes} bytes.")
     return fields
+
+
+def uploads_in(fields: Mapping[str, Any]) -> list[Upload]:
+    """All files of a form."""
+    several = (value if isinstance(value, list) else [value] for value in fields.values())
+    return [one for values in several for one in values if isinstance(one, Upload)]
 
 
 def write_form(fields: Mapping[str, Any], boundary: str) -> bytes:

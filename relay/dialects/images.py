@@ -1,19 +1,31 @@
-"""`/v1/images/generations`: pictures from a prompt, charged by tokens where the upstream reports any, or by the call.
+"""`/v1/images/generations`, `edits` and `variations`: pictures from a prompt or from other pictures.
 
-Set aside is `n` times the longest answer of the model's price: no more than that many tokens a picture are charged.
+They are charged by tokens where the upstream reports any, or by the call. Set aside is `n` times the longest answer of
+the model's price: no more than that many tokens a picture are charged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from billing.pricing import Prices
 from config.kernel.errors import InvalidInput
 from relay.dialects.base import Dialect, NativeAnswer, RelayRequest
 from relay.dialects.fields import json_object, optional_count
-from relay.dialects.metered import SPECIAL_TOKENS, Reading, no_answer, required_text, rows_of, whole_request
+from relay.dialects.forms import content_type_of, new_boundary, read_form, uploads_in
+from relay.dialects.metered import (
+    SPECIAL_TOKENS,
+    Reading,
+    form_body,
+    no_answer,
+    required_text,
+    rows_of,
+    whole_request,
+)
 from relay.endpoints import Endpoint
 
 MAX_PICTURES = 16
+MAX_FILE_BYTES = 25 * 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _COUNTS = ("n", "batch_size", "num_images")  # several, by the names that providers give it
 _SERIES = "sequential_image_generation"  # Volcengine's: the model decides how many
@@ -24,6 +36,24 @@ def parse(raw: bytes) -> RelayRequest:
     payload = json_object(raw)
     prompt = Reading([required_text(payload, "prompt")], margin=SPECIAL_TOKENS)
     return whole_request(payload, max_tokens=None, choices=_pictures(payload), input=prompt)
+
+
+def parse_edit(raw: bytes) -> RelayRequest:
+    """A form with pictures and a prompt. Raises InvalidInput naming the field and what to do, and TooLarge."""
+    return _parse_form(raw, files=("image", "image[]", "mask"), prompt=lambda fields: required_text(fields, "prompt"))
+
+
+def parse_variation(raw: bytes) -> RelayRequest:
+    """A form with one picture and no prompt. Raises InvalidInput and TooLarge."""
+    return _parse_form(raw, files=("image",), prompt=lambda _fields: "")
+
+
+def _parse_form(raw: bytes, *, files: Sequence[str], prompt: Callable[[dict[str, Any]], str]) -> RelayRequest:
+    fields = read_form(raw, files=files, max_file_bytes=MAX_FILE_BYTES)
+    fields |= {name: int(fields[name]) for name in _COUNTS if str(fields.get(name, "")).isdecimal()}
+    reading = Reading([prompt(fields)], pictures=len(uploads_in(fields)), margin=SPECIAL_TOKENS)
+    kind = content_type_of(new_boundary())
+    return whole_request(fields, max_tokens=None, choices=_pictures(fields), input=reading, content_type=kind)
 
 
 def _pictures(payload: dict[str, Any]) -> int:
@@ -75,3 +105,5 @@ IMAGES = Dialect(
     check_prices=check_prices,
     max_answer_bytes=MAX_ANSWER_BYTES,
 )
+IMAGE_EDITS = replace(IMAGES, endpoint=Endpoint.IMAGE_EDITS, parse=parse_edit, write=form_body)
+IMAGE_VARIATIONS = replace(IMAGES, endpoint=Endpoint.IMAGE_VARIATIONS, parse=parse_variation, write=form_body)

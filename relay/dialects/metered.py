@@ -12,6 +12,7 @@ from billing.prompt import Prompt
 from config.kernel.errors import InvalidInput
 from relay.dialects.base import NativeAnswer, RelayRequest
 from relay.dialects.fields import model_name
+from relay.dialects.forms import write_form
 
 SPECIAL_TOKENS = 8  # that a model may put around each input
 _NO_STREAM = (None, False, "false", "")
@@ -44,6 +45,11 @@ def whole_request(payload: dict[str, Any], **fields: Any) -> RelayRequest:
     if payload.get("stream") not in _NO_STREAM:
         raise InvalidInput("This endpoint does not stream. Leave stream out.", param="stream")
     return RelayRequest(payload=payload, model=model_name(payload), is_stream=False, wants_usage=False, **fields)
+
+
+def form_body(request: RelayRequest, fields: dict[str, Any]) -> bytes:
+    """A form anew, with the fields that go up."""
+    return write_form(fields, request.content_type.partition("boundary=")[2])
 
 
 def required_text(payload: Mapping[str, Any], name: str) -> str:

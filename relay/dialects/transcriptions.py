@@ -1,15 +1,17 @@
-"""`/v1/audio/transcriptions`: a recording written down. Pure but for the boundary of the form that goes up.
+"""`/v1/audio/transcriptions` and `translations`: a recording written down, in its own language or in English. Pure but
+for the boundary of the form that goes up.
 
 Charged are the tokens that the upstream reports. One that reports none, or only how long the recording is, leaves the
 text that was written, counted here; such a model is priced by the call.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from relay.dialects.base import Dialect, NativeAnswer, RelayRequest
-from relay.dialects.forms import content_type_of, new_boundary, read_form, write_form
-from relay.dialects.metered import SPECIAL_TOKENS, Reading, no_answer, whole_request
+from relay.dialects.forms import content_type_of, new_boundary, read_form
+from relay.dialects.metered import SPECIAL_TOKENS, Reading, form_body, no_answer, whole_request
 from relay.endpoints import Endpoint
 
 MAX_FILE_BYTES = 25 * 1024 * 1024
@@ -20,15 +22,10 @@ TEXT_TYPES = frozenset({"text/plain", "text/vtt", "text/srt", "application/x-sub
 
 def parse(raw: bytes) -> RelayRequest:
     """Raises InvalidInput naming the field and what to do, and TooLarge."""
-    fields = read_form(raw, file="file", max_file_bytes=MAX_FILE_BYTES)
+    fields = read_form(raw, files=["file"], max_file_bytes=MAX_FILE_BYTES)
     audio = min(len(fields["file"].content) // BYTES_PER_TOKEN, MAX_AUDIO_TOKENS)
     prompt = Reading([fields.get("prompt", "")], margin=audio + SPECIAL_TOKENS)
     return whole_request(fields, max_tokens=None, input=prompt, content_type=content_type_of(new_boundary()))
-
-
-def write(request: RelayRequest, fields: dict[str, Any]) -> bytes:
-    """The form anew, with the fields that go up."""
-    return write_form(fields, request.content_type.partition("boundary=")[2])
 
 
 def read(answer: Mapping[str, Any]) -> NativeAnswer:
@@ -67,6 +64,7 @@ TRANSCRIPTIONS = Dialect(
     parse=parse,
     read=read,
     read_other=read_other,
-    write=write,
+    write=form_body,
     is_text=False,
 )
+TRANSLATIONS = replace(TRANSCRIPTIONS, endpoint=Endpoint.TRANSLATIONS)  # the Task log calls both a transcription

@@ -28,7 +28,7 @@ from .fields import Fields
 from .forms import read_form
 from .reply import write_reply
 from .request import ChatRequest, json_object, parse
-from .services import CREATED, MODELS, SERVICES, TRANSCRIBER, TRANSCRIPTIONS, Whole, transcribe
+from .services import CREATED, FORMS, MODELS, SERVICES, Whole
 from .stats import Stats
 
 logger = logging.getLogger(__name__)
@@ -96,10 +96,11 @@ async def _service(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _served(scope: Scope, body: bytes) -> tuple[str, Whole]:
-    if scope["path"] == TRANSCRIPTIONS:
+    if scope["path"] in FORMS:
         form = read_form(body, header(scope, b"content-type"))
-        _demand(form.texts.get("model", ""), TRANSCRIBER)
-        return TRANSCRIBER, transcribe(form)
+        model, make = FORMS[scope["path"]]
+        _demand(form.texts.get("model", ""), model)
+        return model, make(form)
     model, serve = SERVICES[scope["path"]]
     fields = Fields(json_object(body))
     _demand(fields.need("model", str), model)
@@ -139,5 +140,5 @@ ROUTES: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]]
     ("GET", "/stats"): _stats,
     ("GET", "/v1/models"): _models,
     ("POST", "/v1/chat/completions"): _chat,
-    **{("POST", path): _service for path in (*SERVICES, TRANSCRIPTIONS)},
+    **{("POST", path): _service for path in (*SERVICES, *FORMS)},
 }

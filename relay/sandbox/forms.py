@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from .errors import BadRequest
 
+_FILES = ("file", "image", "image[]")
 _NAME = re.compile(rb'[; ]name="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The content of `file`, and the fields that are text."""
+    """The content of `file` or `image`, and the fields that are text."""
 
     file: bytes
     texts: dict[str, str]
@@ -26,7 +27,7 @@ def read_form(body: bytes, content_type: str) -> Form:
         head, _, content = part.partition(b"\r\n\r\n")
         if name := _NAME.search(head):
             values[name[1].decode()] = content
-    file = values.pop("file", b"")
+    file = next((values.pop(name) for name in _FILES if values.get(name)), b"")
     if not file:
-        raise BadRequest("'file' is required.", "file")
+        raise BadRequest("A file is required.", "file")
     return Form(file, {name: content.decode(errors="replace") for name, content in values.items()})

@@ -3,7 +3,7 @@
 sandbox-embed: a vector from a text's hash; one token of the text is one token.
 sandbox-rerank: a document's score is the share of the query's tokens that it has; the query counts once per document.
 sandbox-moderation: a text that says "unsafe" is flagged; no usage is reported.
-sandbox-image: pictures of one colour; 100 tokens each.
+sandbox-image: pictures of one colour, from a prompt or from a picture; 100 tokens each.
 sandbox-speech: a tone, one period of it per character, as WAV; no usage can be reported.
 sandbox-transcribe: says how long the file is; one token for every 800 bytes of it.
 """
@@ -135,6 +135,15 @@ def draw(fields: Fields) -> Whole:
     return _json({"created": CREATED, "data": data, "usage": usage})
 
 
+def redraw(form: Form) -> Whole:
+    """The prompt and the size of the given picture decide what comes."""
+    fields: dict[str, Any] = {
+        "model": form.texts["model"],
+        "prompt": f"{form.texts.get('prompt', '')} {len(form.file)}",
+    }
+    return draw(Fields(fields | ({"n": int(form.texts["n"])} if form.texts.get("n", "").isdecimal() else {})))
+
+
 def _picture(text: str) -> bytes:
     """A square PNG of the one colour that the text stands for."""
     pixel = sha256(text.encode()).digest()[:3]
@@ -202,6 +211,12 @@ SERVICES: dict[str, tuple[str, Callable[[Fields], Whole]]] = {
 }
 TRANSCRIBER = "sandbox-transcribe"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
+FORMS: dict[str, tuple[str, Callable[[Form], Whole]]] = {
+    TRANSCRIPTIONS: (TRANSCRIBER, transcribe),
+    "/v1/audio/translations": (TRANSCRIBER, transcribe),
+    "/v1/images/edits": ("sandbox-image", redraw),
+    "/v1/images/variations": ("sandbox-image", redraw),
+}
 MODELS = {
     **{model: f"Answers at {path}." for path, (model, _) in SERVICES.items()},
     TRANSCRIBER: f"Answers at {TRANSCRIPTIONS}.",

@@ -28,7 +28,10 @@ MODELS = {
     "/moderations": "sandbox-moderation",
     "/images/generations": "sandbox-image",
     "/audio/speech": "sandbox-speech",
+    "/images/edits": "sandbox-image",
+    "/images/variations": "sandbox-image",
     "/audio/transcriptions": "sandbox-transcribe",
+    "/audio/translations": "sandbox-transcribe",
 }
 CONVERSATION = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
 PROPER = {
@@ -43,7 +46,10 @@ PROPER = {
     "/moderations": {"input": "Hello"},
     "/images/generations": {"prompt": "Hello"},
     "/audio/speech": {"input": "Hello", "voice": "alloy"},
+    "/images/edits": {"prompt": "Hello", "image": b"\0" * 80},
+    "/images/variations": {"image": b"\0" * 80},
     "/audio/transcriptions": {"file": b"\0" * 8000},
+    "/audio/translations": {"file": b"\0" * 8000},
 }
 STREAMED = ("/chat/completions", "/completions", "/responses", "/messages")
 ALL = [(path, method) for path, methods in PATHS.items() for method in methods]

@@ -19,7 +19,7 @@ uploads = st.builds(
 
 
 def read(raw):
-    return read_form(raw, file="file", max_file_bytes=LIMIT)
+    return read_form(raw, files=["file"], max_file_bytes=LIMIT)
 
 
 @given(st.dictionaries(names, texts, max_size=5), st.lists(texts, min_size=1, max_size=3), uploads)

@@ -45,6 +45,16 @@ def test_reported_tokens_through_the_sdk(caller):
     assert record.charge == 3 * usd("0.000006") + 6 * usd("0.000002")
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # says the SDK
+def test_a_translation_through_the_sdk(caller):
+    alice = caller(MODEL, audio_input=usd("6"))
+    answer = alice.sdk.audio.translations.create(model=MODEL, file=("talk.wav", SOUND))
+    assert answer.text == HEARD
+    record = bill(alice)
+    assert (record.endpoint, record.rule) == ("audio.transcriptions", "reported")
+    assert (record.audio_input_tokens, record.output_tokens) == (3, 6)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "begins"),
     [
