@@ -31,6 +31,7 @@ from orders.admin.timeline import MESSAGES, TONES
 from orders.attention import leftover_messages
 from orders.clock import database_now
 from orders.models import Payment, PaymentAttempt, ProviderAccount, Refund, Statement, WebhookEvent
+from orders.notes import in_words
 from orders.payments.accounts import is_usable, opened, provider_of
 from orders.payments.processing import dismiss, try_again
 from orders.payments.statements import reconcile
@@ -114,7 +115,7 @@ class LeftoverFilter(admin.SimpleListFilter):
 
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(EndlessAdmin):
-    list_display = ("received", "account", "kind_label", "reference", "amount", "status", "tries", "note")
+    list_display = ("received", "account", "kind_label", "reference", "amount", "status", "tries", "remark")
     list_display_links = ("received",)
     list_filter = (LeftoverFilter, "state", "account", "kind")
     list_select_related = ("account",)
@@ -144,7 +145,7 @@ class WebhookEventAdmin(EndlessAdmin):
             "refund_number",
             "amount",
         ),
-        *("state", "note", "tries", "received", "happened", "next_try", "done", "live", "told_apart_by"),
+        *("state", "remark", "tries", "received", "happened", "next_try", "done", "live", "told_apart_by"),
         "digest",
     )
 
@@ -158,6 +159,10 @@ class WebhookEventAdmin(EndlessAdmin):
         named = {"reference": term.upper(), "txn_id": term, "provider_ref": term}
         ids = [WebhookEvent.objects.filter(**{name: value}).order_by().values("pk") for name, value in named.items()]
         return queryset.filter(pk__in=ids[0].union(*ids[1:])), False
+
+    @admin.display(description=gettext_lazy("note"))
+    def remark(self, event: WebhookEvent) -> str:
+        return in_words(event.note) or "–"
 
     @admin.display(description=gettext_lazy("real money"), boolean=True)
     def live(self, event: WebhookEvent) -> bool:
@@ -203,7 +208,7 @@ class WebhookEventAdmin(EndlessAdmin):
             if not self._process(request, event.pk):
                 words = _("This message is done already; nothing changed.")
             event.refresh_from_db()
-            outcome = {"state": event.get_state_display(), "note": event.note or "–"}
+            outcome = {"state": event.get_state_display(), "note": in_words(event.note) or "–"}
             self.message_user(request, words % outcome, messages.INFO)
             return redirect(url_of(event))
         return operation_page(
@@ -337,6 +342,10 @@ def difference_lines(statement: Statement) -> list[dict[str, Any]]:
     attempts = PaymentAttempt.objects.filter(number__in=numbers).select_related("order")
     orders = {attempt.number: attempt.order for attempt in attempts}
     return [
-        {**line, "url": url_of(orders[line["attempt"]]) if line["attempt"] in orders else ""}
+        {
+            **line,
+            "what": in_words(line["what"]),
+            "url": url_of(orders[line["attempt"]]) if line["attempt"] in orders else "",
+        }
         for line in statement.differences
     ]

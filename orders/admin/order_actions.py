@@ -22,6 +22,7 @@ from orders.admin.shared import FiatField, OptionalReasonForm, ReasonForm, actor
 from orders.delivering import resend
 from orders.fiat import format_fiat
 from orders.models import Delivery, Order, Payment, PaymentAttempt, ProviderAccount, Refund
+from orders.notes import in_words
 from orders.ordering import cancel_order
 from orders.payments.accounts import is_usable, opened, provider_of
 from orders.payments.by_hand import hand_accounts, receive, verify
@@ -230,7 +231,7 @@ class OrderActions:
             submit=_("Accept"),
             facts=[
                 *order_facts(order),
-                (_("Why in review"), order.review_reason or "–"),
+                (_("Why in review"), in_words(order.review_reason) or "–"),
             ],
         )
 

@@ -22,6 +22,7 @@ from orders.admin.order_filters import (
 from orders.admin.shared import fiat_column, link_column, plain_column, time_column, url_of
 from orders.admin.timeline import timeline
 from orders.models import Order, Payment, PaymentAttempt
+from orders.notes import in_words
 
 _S = Order.Status
 TONES = {
@@ -99,7 +100,7 @@ class OrderAdmin(OrderActions, EndlessAdmin):
         if obj is None or not (obj.review_reason or obj.is_disputed):
             return self.fieldsets
         about, *more = self.fieldsets
-        return (about, (_("Attention"), {"fields": ("review_reason", "is_disputed")}), *more)
+        return (about, (_("Attention"), {"fields": ("why_in_review", "is_disputed")}), *more)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Order]":
         """With the name of the account that was paid at, or else began to be."""
@@ -143,6 +144,10 @@ class OrderAdmin(OrderActions, EndlessAdmin):
         """With the account that is credited, where that is another's."""
         account = order.user.email if order.user else order.contact_email
         return order.contact_email if account == order.contact_email else f"{order.contact_email} → {account}"
+
+    @admin.display(description=_("why in review"))
+    def why_in_review(self, order: Order) -> str:
+        return in_words(order.review_reason) or "–"
 
     @admin.display(description=_("provider"))
     def provider(self, order: Order) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from orders.fiat import format_fiat
 from orders.models import Delivery, Order, OrderEvent, Payment, PaymentAttempt, Refund, WebhookEvent
+from orders.notes import in_words
 from orders.providers.base import EventKind
 
 MESSAGES_SHOWN = 100
@@ -157,7 +158,7 @@ def _refund(refund: Refund) -> Entry:
 def _message(event: WebhookEvent) -> Entry:
     title = _(MESSAGES[EventKind(event.kind)]) if event.kind in MESSAGES else event.kind
     amount = format_fiat(event.amount_minor, event.currency) if event.amount_minor is not None else ""
-    return _entry(event, event.received_at, title, event.account, amount, event.note)
+    return _entry(event, event.received_at, title, event.account, amount, in_words(event.note))
 
 
 def _delivery(order: Order) -> Iterator[Entry]:

@@ -10,6 +10,7 @@ from config.kernel.errors import InvalidInput
 from orders.clock import database_now
 from orders.history import record
 from orders.models import Order, Payment, PaymentAttempt, ProviderAccount, Refund
+from orders.notes import in_words
 from orders.payments.accounts import is_usable, opened, provider_of
 from orders.payments.paying import start_payment
 from orders.payments.refunding import UNFINISHED, submit
@@ -70,7 +71,7 @@ def _answer(attempt: PaymentAttempt) -> Answer:
         state = compare(attempt, findings)
     except GatewayError as error:
         return Answer(attempt, str(error), is_answered=False)
-    differences = [one["what"] for one in findings.differences]
+    differences = [in_words(one["what"]) for one in findings.differences]
     return Answer(attempt, ", ".join([_(SAID[state.status]), *differences]))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # kept in English, told by orders.notes
 
 from accounts.models import User
 from accounts.services import account_for
