@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -57,8 +58,10 @@ def test(arguments: "list[str]") -> int:
     """all checks and tests; further arguments go to pytest (-m soak: the long ones); --only-tests: no checks"""
     ensure(DEVELOPING)
     pytest_arguments = [argument for argument in arguments if argument != "--only-tests"]
-    failed = run_checks() if pytest_arguments == arguments else []
-    code = run_tests(pytest_arguments)
+    checks = start_checks() if pytest_arguments == arguments else []
+    code = run_money_tests(pytest_arguments)
+    failed = report(checks)
+    code = code or run_all_tests(pytest_arguments)
     if failed:
         print("Checks that failed: " + ", ".join(failed), file=sys.stderr)
     return code or bool(failed)
@@ -67,7 +70,7 @@ def test(arguments: "list[str]") -> int:
 def check(arguments: "list[str]") -> int:
     """format, lint, types, imports, migrations, project and template checks"""
     ensure(DEVELOPING)
-    return bool(run_checks())
+    return bool(report(start_checks()))
 
 
 def format_code(arguments: "list[str]") -> int:
@@ -136,6 +139,8 @@ VERBS = {
 
 def main(arguments: "list[str]") -> int:
     os.chdir(ROOT)
+    # Nothing is compiled when it is installed. Where no Python may keep what it compiles, each would do it all again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     name = arguments[0] if arguments else "help"
     verb = VERBS.get(name.lstrip("-"))
     if verb is None:
@@ -154,33 +159,47 @@ def main(arguments: "list[str]") -> int:
 # ── Checks and tests ─────────────────────────────────────────────────────────
 
 
-def run_checks() -> "list[str]":
-    """Run every check, show the output of those that fail, and return their names."""
-    return [name for name, command in CHECKS if not passes(name, command)]
+class Check:
+    """A check that runs beside whatever else there is to do; what it prints waits in a file."""
+
+    def __init__(self, name: str, command: "tuple[str, ...]") -> None:
+        self.name = name
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by passes()
+        # A database of its own in memory: no check reads, makes or waits for the one you work with.
+        environment = dict(os.environ, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
+        self.process = subprocess.Popen(tool(*command), env=environment, stdout=self.output, stderr=subprocess.STDOUT)
+
+    def passes(self) -> bool:
+        """Wait for its end, and show what it printed when it failed."""
+        code = self.process.wait()
+        print("{}: {}".format(self.name, "FAILED" if code else "ok"), flush=True)
+        with self.output:
+            if code:
+                self.output.seek(0)
+                print(self.output.read().decode(errors="replace"), flush=True)
+        return code == 0
 
 
-def passes(name: str, command: "tuple[str, ...]") -> bool:
-    # A database of its own in memory: no check reads, makes or waits for the one you work with.
-    environment = dict(os.environ, DATABASE_URL="sqlite://:memory:", REDIS_URL="")
-    started = time.monotonic()
-    done = subprocess.run(
-        tool(*command), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    outcome = "FAILED" if done.returncode else "ok"
-    print("[{:5.1f} s] {}: {}".format(time.monotonic() - started, name, outcome), flush=True)
-    if done.returncode:
-        print(done.stdout.decode(errors="replace"), flush=True)
-    return done.returncode == 0
+def start_checks() -> "list[Check]":
+    return [Check(name, command) for name, command in CHECKS]
 
 
-def run_tests(arguments: "list[str]") -> int:
-    """The money tests on SQLite, as the product starts out; then all tests on PostgreSQL, as it grows."""
-    options = parallel(arguments) + arguments
-    if "-m" not in arguments:
-        code = run(tool("pytest", *options, "-m", "money"), TOLLBOOTH_TEST_DB="sqlite")
-        if code and not (arguments and code == NOTHING_COLLECTED):
-            return code
-    return run(tool("pytest", *options))
+def report(checks: "list[Check]") -> "list[str]":
+    """The names of those that failed."""
+    return [check.name for check in checks if not check.passes()]
+
+
+def run_money_tests(arguments: "list[str]") -> int:
+    """On SQLite, as the product starts out."""
+    if "-m" in arguments:
+        return 0
+    code = run(tool("pytest", *parallel(arguments), *arguments, "-m", "money"), TOLLBOOTH_TEST_DB="sqlite")
+    return 0 if arguments and code == NOTHING_COLLECTED else code
+
+
+def run_all_tests(arguments: "list[str]") -> int:
+    """On PostgreSQL, as the product grows."""
+    return run(tool("pytest", *parallel(arguments), *arguments))
 
 
 def parallel(arguments: "list[str]") -> "list[str]":
@@ -303,7 +322,8 @@ def install_with_pip(requirements: str, *, whole: bool, progress: "Progress") ->
         python = find_python(with_pip=True)
         make_venv([python.path, "-m", "venv", VENV], python, progress)
     install = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    install += ["--progress-bar", "off", "--no-deps", "--require-hashes", "-r", requirements]
+    # Python compiles what is imported, once: a part of what is installed.
+    install += ["--no-compile", "--progress-bar", "off", "--no-deps", "--require-hashes", "-r", requirements]
     if progress.follow("Installing {} with pip".format(requirements), install) != 0:
         raise Trouble("Could not install {}: pip's last words are above.".format(requirements))
 

@@ -122,6 +122,22 @@ def test_tests_run_on_every_core_unless_told_otherwise():
     assert run.parallel(["--pdb"]) == []
 
 
+@pytest.fixture
+def of_this_python(monkeypatch):
+    """Its checks are programs of the environment in which the test runs."""
+    monkeypatch.setattr(run, "VENV", sys.prefix)
+
+
+def test_checks_that_fail_are_named_and_show_what_they_printed(of_this_python, monkeypatch, capsys):
+    checks = (
+        ("good", ("python", "-c", "print('nobody wants to know')")),
+        ("bad", ("python", "-c", "import os, sys; sys.exit(os.environ['DATABASE_URL'])")),
+    )
+    monkeypatch.setattr(run, "CHECKS", checks)
+    assert run.report(run.start_checks()) == ["bad"]
+    assert capsys.readouterr().out == "good: ok\nbad: FAILED\nsqlite://:memory:\n\n"
+
+
 def pins(requirements):
     return dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / requirements).read_text(), re.MULTILINE))
 
