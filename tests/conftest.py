@@ -166,14 +166,19 @@ def run_sql(statement: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_settings() -> Iterator[None]:
-    """Cheap password hashes, and static files straight from their sources, without `collectstatic`."""
+    """Cheap password hashes, and static files straight from their sources, without `collectstatic`. A relay that is
+    served in here keeps its hands off the garbage collector: a product freezes what it has loaded, once."""
     storages = {
         **django_settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     sources = {"WHITENOISE_USE_FINDERS": True, "WHITENOISE_AUTOREFRESH": True}
-    with override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers, **sources):
+    with (
+        override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers, **sources),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("relay.runtime._collect_less_garbage", lambda: None)
         yield
 
 

@@ -1,4 +1,4 @@
-"""A served product with a month of business in it, and who is signed in."""
+"""A served product with two weeks of business in it, and who is signed in."""
 
 import time
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ from tests.tools.showroom import furnish
 from tokens.models import Token
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
+DAYS = 14  # of use: each of their hours is rolled up by itself
 
 
 class Rooms(NamedTuple):
@@ -54,7 +55,7 @@ class Rooms(NamedTuple):
 def open_rooms() -> Iterator[Rooms]:
     """Fill the database, which has to be empty, and serve it."""
     call_command("seed", verbosity=0)
-    bought = furnish(email="alice@example.com")
+    bought = furnish(email="alice@example.com", days=DAYS)
     alice = User.objects.get(email="alice@example.com")
     people = {"alice": alice, "bob": persona("bob"), "carol": persona("carol", **OPERATOR)}
     from config.asgi import application

@@ -10,9 +10,10 @@ One run tests one installation of the product:
 Neither your `.env` nor your `var/` is touched. The seed of the property tests is chosen here and printed.
 """
 
+import gc
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ running = ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    gc.disable()  # until all is imported
     options = early_config.known_args_namespace
     if WORKER in os.environ or options.help or options.version:
         return  # a worker inherits the environment of the process that started it
@@ -36,6 +38,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     running.callback(folder.stop)
     os.environ.update(installation(folder.folder))
     os.environ.setdefault(SEED, str(random.randrange(2**32)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported by now stays, and is not searched for garbage."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def installation(folder: Path) -> dict[str, str]:

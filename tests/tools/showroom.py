@@ -32,13 +32,13 @@ CHANNELS = {
 TOKENS = {"production": 55, "staging": 20, "notebook": 15, "nightly-batch": 10}
 
 
-def furnish(*, email: str = EMAIL) -> Bought:
+def furnish(*, email: str = EMAIL, days: int = DAYS) -> Bought:
     """Fill a seeded, otherwise empty database; returns what was bought, most of it by the customer."""
     user = make_user(email, name="Lin Chen", time_zone="Asia/Shanghai")
     EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     Channel.objects.update(status=Channel.Status.DISABLED)  # the seeded sandbox
     shares = _open_channels()
-    _record_usage(_issue_tokens(user), shares)
+    _record_usage(_issue_tokens(user), shares, days)
     bought = furnish_purchases(user)
     while roll_up_usage(now=timezone.now()):
         pass
@@ -72,11 +72,11 @@ def _issue_tokens(user):
     return issued
 
 
-def _record_usage(tokens, shares):
+def _record_usage(tokens, shares, days):
     noise, now = Random(11), timezone.now()
     models, weights = list(shares), [share for share, _ in shares.values()]
     rows = []
-    for day in range(DAYS):
+    for day in range(days):
         start = now - timedelta(days=day)
         busy = 0.45 if start.weekday() >= 5 else 1
         for _ in range(int((70 - day * 0.35) * busy * noise.uniform(0.75, 1.2))):
