@@ -18,7 +18,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings as django_settings
 from django.core.cache import cache, caches
 from django.db import connection
-from django.test import Client, override_settings
+from django.test import Client, TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
@@ -26,6 +26,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts.models import User
 from config import hosts
 from tests.factories import make_user
+from tests.provision.emptying import empty_tables
 
 CHROMIUM_FLAGS = [
     "--headless",
@@ -141,6 +142,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock():
         for name in append_only_triggers("DELETE"):
             run_sql(f"DROP TRIGGER {name}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty_tables())
+        yield
 
 
 @pytest.fixture
