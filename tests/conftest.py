@@ -44,7 +44,6 @@ hypothesis_settings.register_profile("tollbooth", deadline=None, database=None, 
 hypothesis_settings.load_profile("tollbooth")
 
 
-OWN_PRODUCT = ("endpoints", "faults", "sdk")
 LONG_FOLDERS = (Path(__file__).parent / "orders" / "gateway",)  # tests/orders/journeys pay at the same gateway
 
 
@@ -52,8 +51,7 @@ LONG_FOLDERS = (Path(__file__).parent / "orders" / "gateway",)  # tests/orders/j
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that use a started product share one worker, and so one product, but for folders that start their own;
-    long tests wait to be asked for."""
+    """Tests of one file that use a started product share a worker; long tests wait to be asked for."""
     for item in items:
         if item.path.parent in LONG_FOLDERS:
             item.add_marker(pytest.mark.soak)
@@ -63,8 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
     for item in items:
         if item.get_closest_marker("live") and not item.get_closest_marker("xdist_group"):
-            folder = item.path.parent.name
-            item.add_marker(pytest.mark.xdist_group(folder if folder in OWN_PRODUCT else "live"))
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from billing.pricing import FALLBACKS, KINDS, Prices, Quote, Rates, Tier, Usage, affordable_output, charge, upper_bound
 from config.kernel.money import usd
 
-CASES = 100_000
 amounts = st.integers(min_value=0, max_value=10**12)
 counts = st.none() | st.integers(min_value=0, max_value=10**8)
 kinds_of_amounts = dict.fromkeys(KINDS, amounts)
@@ -52,9 +51,10 @@ def case(noise):
     return usage, Quote(price_id=1, prices=listed, ratio_ppm=noise.choice((1, 280_000, 10**6, noise.randrange(10**8))))
 
 
-def test_a_hundred_thousand_cases_equal_the_oracle_and_stay_within_their_hold():
+@pytest.mark.parametrize("cases", [10_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_many_cases_equal_the_oracle_and_stay_within_their_hold(cases):
     noise = Random(20_260_318)
-    for _ in range(CASES):
+    for _ in range(cases):
         usage, quote = case(noise)
         total = charge(usage, quote).total
         assert total == oracle(usage, quote), (usage, quote)

@@ -74,15 +74,17 @@ def test_without_roll_ups_there_is_nothing_to_prove(alice):
     assert list(prove_all()) == prove_slice() == []
 
 
-@pytest.mark.parametrize("column", rollup_proof.SUMS)
-def test_a_tampered_sum_is_named_by_the_full_proof(token, column):
+def test_any_tampered_sum_is_named_by_the_full_proof(token):
     rollup = UsageRollup.objects.filter(streamed_requests__gt=0).order_by("hour").first()
-    was = getattr(rollup, column)
-    UsageRollup.objects.filter(pk=rollup.pk).update(**{column: was + 3})
-    assert seen(prove_all()) == {(column, was, was + 3)}
-    found = [violation for violation in check_books(full=True) if violation.invariant == "roll-up"]
-    assert [violation.is_money for violation in found] == [column.endswith("charge")]
-    assert f"{column} of {rollup.hour:%Y-%m-%d %H}:00 UTC, user {token.user_id}" in found[0].row
+    stored = UsageRollup.objects.filter(pk=rollup.pk)
+    for column in rollup_proof.SUMS:
+        was = getattr(rollup, column)
+        stored.update(**{column: was + 3})
+        assert seen(prove_all()) == {(column, was, was + 3)}
+        found = [violation for violation in check_books(full=True) if violation.invariant == "roll-up"]
+        assert [violation.is_money for violation in found] == [column.endswith("charge")]
+        assert f"{column} of {rollup.hour:%Y-%m-%d %H}:00 UTC, user {token.user_id}" in found[0].row
+        stored.update(**{column: was})
 
 
 @pytest.mark.parametrize(

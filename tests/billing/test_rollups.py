@@ -220,14 +220,24 @@ calls = st.tuples(
     st.integers(0, 1),
     st.booleans(),
 )
+ANYTHING = (st.lists(calls, min_size=1, max_size=14), moments, moments, st.integers(0, 80))
 
 
 class AnyUsage(TestCase):
     """Whatever the requests and however far the roll-ups got: every sum is the sum of the rows."""
 
-    @hypothesis_settings(max_examples=25)
-    @given(st.lists(calls, min_size=1, max_size=14), moments, moments, st.integers(0, 80))
-    def test_sums_are_the_sums_of_the_rows(self, made, one_end, other_end, hours_rolled):
+    @hypothesis_settings(max_examples=8)
+    @given(*ANYTHING)
+    def test_sums_are_the_sums_of_the_rows(self, *anything):
+        self.check(*anything)
+
+    @pytest.mark.soak
+    @hypothesis_settings(max_examples=250)
+    @given(*ANYTHING)
+    def test_many_sums_are_the_sums_of_the_rows(self, *anything):
+        self.check(*anything)
+
+    def check(self, made, one_end, other_end, hours_rolled):
         owner = make_user()
         tokens = [make_token(owner, name=name) for name in ("a", "b")]
         rows = [

@@ -275,7 +275,7 @@ def play(examples, steps, *, phases=(Phase.generate,)):
 
 
 def test_random_histories():
-    play(examples=10, steps=25)
+    play(examples=5, steps=25)
 
 
 @pytest.mark.soak

@@ -232,7 +232,7 @@ def play(examples, steps):
 
 
 def test_random_histories():
-    play(examples=6, steps=25)
+    play(examples=3, steps=25)
 
 
 @pytest.mark.soak

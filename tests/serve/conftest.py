@@ -1,11 +1,14 @@
 """`manage.py serve` as a person starts it, in a folder of its own."""
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
+from django.conf import settings
 
 from tests.serve.processes import Running, kill_all, marked
 
@@ -70,6 +73,26 @@ class Product:
             running.process.wait()
 
 
+PREPARES = """
+import django
+django.setup()
+from django.core.management import call_command
+from config.serving.preparation import collect_static_files
+call_command("migrate", verbosity=0)
+collect_static_files()
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with tables and static files in it; nobody was there yet."""
+    folder = tmp_path_factory.mktemp("prepared")
+    environment = Product(folder).environment | {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    subprocess.run([sys.executable, "-c", PREPARES], env=environment, cwd=settings.BASE_DIR, check=True)
+    (folder / "secrets.json").unlink()
+    return folder
+
+
 @pytest.fixture
 def install():
     """Make an installation; whatever of it still runs at the end is stopped."""
@@ -85,5 +108,16 @@ def install():
 
 
 @pytest.fixture
-def product(install, tmp_path):
+def empty_product(install, tmp_path):
     return install(tmp_path)
+
+
+@pytest.fixture
+def product(install, prepared, tmp_path):
+    """One that need not make its tables and static files."""
+    return install(copy_of(prepared, tmp_path))
+
+
+def copy_of(prepared, folder):
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
+    return folder

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.live import database_url
-from tests.serve.conftest import unused_port
+from tests.serve.conftest import copy_of, unused_port
 from tests.serve.processes import command_of, wait_until
 
 pytestmark = pytest.mark.live
@@ -28,7 +28,8 @@ def text_of(stream):
     return "".join(re.findall(r'"content":"((?:[^"\\]|\\.)*)"', stream))
 
 
-def test_from_an_empty_folder_to_an_answer_and_back_to_nothing(product):
+def test_from_an_empty_folder_to_an_answer_and_back_to_nothing(empty_product):
+    product = empty_product
     running = product.serve_until_ready()
     banner = "\n".join(running.lines)
     assert re.search(r"Preparing the database … done \d+\.\d s", banner)
@@ -61,8 +62,8 @@ def test_an_allow_list_that_cannot_be_read_is_told(install, tmp_path):
     assert "Traceback" not in output
 
 
-def test_an_allow_list_of_the_operator_leaves_the_sandbox_reachable(install, tmp_path):
-    running = install(tmp_path, EGRESS_ALLOW="10.0.0.0/8").serve_until_ready("--no-worker")
+def test_an_allow_list_of_the_operator_leaves_the_sandbox_reachable(install, prepared, tmp_path):
+    running = install(copy_of(prepared, tmp_path), EGRESS_ALLOW="10.0.0.0/8").serve_until_ready("--no-worker")
     assert text_of(run_printed_curl(running))
 
 
@@ -152,8 +153,8 @@ def test_a_killed_web_process_is_replaced_without_refusing_a_caller(product):
     assert requests.get(f"{product.url}/readyz", timeout=60).ok  # it waits at the door, which stayed open
 
 
-def test_a_production_installation_has_no_demo_and_no_sandbox(install, tmp_path):
-    product = install(tmp_path, DEMO="false", OPERATOR_EMAIL="carol@example.com")
+def test_a_production_installation_has_no_demo_and_no_sandbox(install, prepared, tmp_path):
+    product = install(copy_of(prepared, tmp_path), DEMO="false", OPERATOR_EMAIL="carol@example.com")
     running = product.serve_until_ready("--no-worker")
     banner = "\n".join(running.lines)
     assert "carol@example.com, who has no password yet" in banner
@@ -162,10 +163,10 @@ def test_a_production_installation_has_no_demo_and_no_sandbox(install, tmp_path)
     assert requests.get(product.url, headers={"Host": "elsewhere.example.com"}, timeout=30).status_code == 400
 
 
-def test_the_same_command_uses_postgresql_and_redis(transactional_db, install, tmp_path):
+def test_the_same_command_uses_postgresql_and_redis(transactional_db, install, prepared, tmp_path):
     if not os.environ.get("REDIS_URL"):
         pytest.skip("this run has neither")
-    product = install(tmp_path, DATABASE_URL=database_url(), REDIS_URL=os.environ["REDIS_URL"])
+    product = install(copy_of(prepared, tmp_path), DATABASE_URL=database_url(), REDIS_URL=os.environ["REDIS_URL"])
     running = product.serve_until_ready("--workers", "2")
     names = [name for process in product.processes() for name in kinds(process)]
     assert names.count("web") == 2

@@ -163,6 +163,10 @@ def _stands_still(said, model):
 
 
 class TestRevoking:
+    @pytest.fixture(autouse=True)
+    def _noticed_soon(self, monkeypatch):
+        monkeypatch.setattr("relay.runtime.HEARTBEAT_SECONDS", 0.2)
+
     @pytest.mark.parametrize("how", ["disabled", "deleted", "suspended"])
     @pytest.mark.parametrize("model", ["words-for-ever", "falls-silent"])
     def test_ends_a_running_stream_with_an_error_and_charges_what_came(self, case, model, how):
