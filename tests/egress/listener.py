@@ -18,7 +18,7 @@ class Listener:
 
 
 @contextmanager
-def listening(answer=OK, *, address="127.0.0.1", port=0, tls=None):
+def listening(answer=OK, *, address="127.0.0.1", port=0, tls=None, speaks_first=False):
     """`answer` None: connections are accepted and left alone, TLS or not."""
     sock = socket.create_server((address, port))
     listener = Listener(sock)
@@ -40,7 +40,7 @@ def listening(answer=OK, *, address="127.0.0.1", port=0, tls=None):
                 connection = tls.wrap_socket(connection, server_side=True)
                 opened.append(connection)
             head = b""
-            while b"\r\n\r\n" not in head:
+            while b"\r\n\r\n" not in head and not speaks_first:
                 if not (read := connection.recv(65536)):
                     return
                 head += read

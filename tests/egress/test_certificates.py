@@ -65,7 +65,7 @@ def test_a_server_that_stalls_before_tls_is_up(trusting, fetch):
 
 
 def test_a_server_that_speaks_no_tls(trusting, fetch):
-    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n", address=ELSEWHERE) as server:
+    with listening(b"HTTP/1.1 400 Bad Request\r\n\r\n", address=ELSEWHERE, speaks_first=True) as server:
         error = refusal(fetch, f"https://{ELSEWHERE}:{server.port}/")
     assert certificate_fault(error) == ""
 

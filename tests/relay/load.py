@@ -129,7 +129,7 @@ class Mistreated:
             yield
         finally:
             self._stopped.unlink()
-            wait_for(lambda: postgres.answers(self.url), seconds=30)
+            wait_for(lambda: postgres.answers(self.url))
             connections["default"].close()  # it does not know yet that it is broken
 
     def _processes(self):

@@ -45,7 +45,7 @@ def process(transactional_db, tmp_path):
         options = ["--log-level", "warning", "--timeout-graceful-shutdown", "5", "--no-proxy-headers"]
         child = subprocess.Popen([*command, *options], env=environment, cwd=settings.BASE_DIR)
         started.append(child)
-        wait_for(lambda: _answers(port), seconds=30)
+        wait_for(lambda: _answers(port))
         return child, f"http://127.0.0.1:{port}/v1"
 
     yield start

@@ -81,7 +81,7 @@ def kill_rounds(process, upstream, random, *, rounds):
     for _ in range(rounds):
         enough = len(upstream.seen) + 5
         load = Load(alice, random=random)
-        wait_for(lambda enough=enough: len(upstream.seen) >= enough, seconds=30)
+        wait_for(lambda enough=enough: len(upstream.seen) >= enough)
         sleep(random.uniform(0, 1.5))
         child.kill()  # SIGKILL
         child.wait()
@@ -147,8 +147,8 @@ def outage(alice, away, *, tokens, seconds):
         answers = read()
     assert [(answer.status_code, "Retry-After" in answer.headers) for answer in refused] == [(503, True)] * 3
     assert all(answer.endswith(b"data: [DONE]\n\n") for answer in answers)
-    wait_for(lambda: alice.post(chat(max_tokens=new_number())).status_code == 200, seconds=20)
-    wait_for(lambda: not numbers_on_record(status="open"), seconds=20)
+    wait_for(lambda: alice.post(chat(max_tokens=new_number())).status_code == 200)
+    wait_for(lambda: not numbers_on_record(status="open"))
 
 
 def outages(process, upstream, database, *, tokens, seconds):

@@ -44,7 +44,7 @@ def hang_up_after(alice, body, *, marker):
     return received
 
 
-def wait_for(condition, *, seconds=10):
+def wait_for(condition, *, seconds=60):
     """Poll until the condition holds; returns its value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

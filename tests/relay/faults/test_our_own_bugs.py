@@ -5,6 +5,7 @@ them then fails in its turn.
 """
 
 import functools
+import gc
 import importlib
 import inspect
 import pkgutil
@@ -122,6 +123,15 @@ def sweep():
     return sweep_expired()
 
 
+@pytest.fixture
+def nothing_in_the_background(monkeypatch):
+    """What is done now and then would count as passed by a request that meets it, and not be passed by the next."""
+    monkeypatch.setattr("relay.runtime.REFRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("relay.runtime.HEARTBEAT_SECONDS", 3600.0)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("nothing_in_the_background")
 @pytest.mark.parametrize("stream", [True, False])
 def test_wherever_the_relay_breaks_nothing_stays_held(case, stream):
     here = case("well-behaved")
@@ -142,6 +152,7 @@ def test_wherever_the_relay_breaks_nothing_stays_held(case, stream):
     assert {record.status for record in here.alice.records} <= {"settled", "failed", "abandoned"}
     check_wallet(here.alice)
     assert ask().status_code == 200
+    gc.collect()  # what a planted error has kept from being awaited is complained of here, and in no other test
 
 
 def looks_whole(ask):
