@@ -1,4 +1,4 @@
-"""A served product: on an empty, seeded database, or with a month of business in it."""
+"""A served product: on an empty, seeded database, or with two weeks of business in it."""
 
 import pytest
 from django.core.management import call_command
