@@ -50,6 +50,14 @@ LONG_FOLDERS = (Path(__file__).parent / "orders" / "gateway",)  # tests/orders/j
 # ── The run ──────────────────────────────────────────────────────────────────
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For the tests marked `money` no other file need be imported: `None` leaves the decision to others."""
+    is_test = collection_path.match("test_*.py")
+    if config.option.markexpr == "money" and is_test and "mark.money" not in collection_path.read_text():
+        return True
+    return None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of one file that use a started product share a worker; long tests wait to be asked for."""
     for item in items:
