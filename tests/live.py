@@ -23,6 +23,7 @@ def serving(application, *, lifespan="on"):
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         application,
+        http="config.serving.http1:HttpProtocol",
         lifespan=lifespan,
         log_level="error",
         access_log=False,

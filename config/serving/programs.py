@@ -51,7 +51,7 @@ def _web(number: int, listener: socket.socket) -> Program:
     options = {
         "--fd": listener.fileno(),
         "--loop": "uvloop",
-        "--http": "httptools",
+        "--http": "config.serving.http1:HttpProtocol",
         "--ws": "none",
         "--lifespan": "on",
         "--log-level": "warning",
