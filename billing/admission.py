@@ -76,7 +76,7 @@ def _wallet_refusal(hold: Hold, wallet: WalletState | None) -> DomainError | Non
     if wallet is None or left < hold.amount:
         return InsufficientCredit(
             f"This request can cost up to ${decimal_usd(hold.amount)} and your balance has ${decimal_usd(left)} left. "
-            f"Ask for fewer max_tokens or top up at {settings.SITE_URL}/pricing"
+            f"Ask for fewer max_tokens or top up at {settings.SITE_URL}/topup"
         )
     return None
 

@@ -94,7 +94,7 @@ ERRORS: Final = (
         InsufficientCredit,
         "insufficient_quota",
         _("The account's balance does not cover the most that the request can cost."),
-        _("Top up, or ask for fewer max_tokens. The message says how much is missing."),
+        _("Top up, or ask for fewer max_tokens. The message says how much is left and where to top up."),
     ),
     Explained(
         InsufficientCredit,

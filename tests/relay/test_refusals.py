@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from django.urls import resolve
 from django.utils import timezone
 
 from config.kernel.money import usd
@@ -89,10 +90,12 @@ def test_a_forged_forwarding_header_is_not_believed(caller_of):
     refused(alice.post(chat(), headers=headers), 403, "permission_error", "ip_not_allowed")
 
 
-def test_an_empty_wallet_with_a_way_out(caller_of):
+def test_an_empty_wallet_with_a_way_out(caller_of, settings):
     alice = caller_of(balance="0")
     message = refused(alice.post(chat()), 402, "insufficient_quota", "insufficient_quota")
-    assert "http" in message
+    address = message.rpartition(" ")[2]
+    assert address.startswith(settings.SITE_URL)
+    assert resolve(address.removeprefix(settings.SITE_URL)).url_name == "top-up"  # where the key is all one needs
     assert alice.records == []
 
 
