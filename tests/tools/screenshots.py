@@ -17,6 +17,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from tests.tools.small_png import with_palette
+
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PAGES = {
     "home": "/",
@@ -49,11 +51,15 @@ def main() -> None:
     if chromium is None:
         sys.exit("Chromium is not installed (Debian: apt-get install chromium).")
     FOLDER.mkdir(parents=True, exist_ok=True)
+    drawn: list[Path] = []
     with product(arguments) as (url, email, password), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         for look in LOOKS:
-            draw(browser, look, url, email, password, arguments.pages)
+            drawn += draw(browser, look, url, email, password, arguments.pages)
         browser.close()
+    for path in drawn:  # only now: beside the pages' own server it would have to wait for this
+        path.write_bytes(with_palette(path.read_bytes()))
+        sys.stdout.write(f"{path.name}\n")
 
 
 def parsed() -> argparse.Namespace:
@@ -70,7 +76,7 @@ def parsed() -> argparse.Namespace:
     return arguments
 
 
-def draw(browser: Browser, look: str, url: str, email: str, password: str, names: list[str]) -> None:
+def draw(browser: Browser, look: str, url: str, email: str, password: str, names: list[str]) -> Iterator[Path]:
     """One browser window: sign in, then visit the pages."""
     context = browser.new_context(base_url=url, locale="en", reduced_motion="reduce", **LOOKS[look])  # type: ignore[arg-type]
     page = context.new_page()
@@ -82,8 +88,9 @@ def draw(browser: Browser, look: str, url: str, email: str, password: str, names
         page.evaluate("document.fonts.ready")
         if look != "phone":
             show_whole(page)
-        page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
-        sys.stdout.write(f"{name}-{look}.png\n")
+        path = FOLDER / f"{name}-{look}.png"
+        page.screenshot(path=path, animations="disabled")
+        yield path
     context.close()
 
 
