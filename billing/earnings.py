@@ -7,11 +7,9 @@ from typing import Any
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from billing.models import UsageRecord, UsageRollup
-from billing.rollups import COST_ROW_SUMS, created_in, rolled_until
+from billing.models import UsageHour, UsageRecord
+from billing.rollups import EARNED, EARNED_ROW_SUMS, created_in, rolled_until
 from billing.spans import Span, split
-
-SUMMED = ("charge", "cost", "costed_charge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,15 @@ class Earned:
 def earned_by_day(span: Span, zone: tzinfo) -> dict[date, Earned]:
     """The days of the span that have usage, by the zone's calendar; a rolled-up hour counts in the day it starts in.
 
-    At most four statements: the mark, the roll-ups, the rows at either end.
+    At most four statements: the mark, the sums of hours, the rows at either end.
     """
     parts = split(span, rolled_until=rolled_until())
     found: dict[date, Earned] = {}
-    rolled = UsageRollup.objects.filter(hour__gte=parts.hours.start, hour__lt=parts.hours.end)
-    sources = [] if parts.hours.is_empty else [_daily(rolled, "hour", zone, {f"sum_{one}": Sum(one) for one in SUMMED})]
-    row_sums = {"sum_charge": Sum("charge", default=0), **COST_ROW_SUMS}
+    rolled = UsageHour.objects.filter(hour__gte=parts.hours.start, hour__lt=parts.hours.end)
+    sources = [] if parts.hours.is_empty else [_daily(rolled, "hour", zone, {f"sum_{one}": Sum(one) for one in EARNED})]
     sources += [
-        _daily(UsageRecord.objects.filter(created_in(edge)), "created_at", zone, row_sums) for edge in parts.edges
+        _daily(UsageRecord.objects.filter(created_in(edge)), "created_at", zone, EARNED_ROW_SUMS)
+        for edge in parts.edges
     ]
     for day, *sums in (row for source in sources for row in source):
         found[day] = found.get(day, Earned()) + Earned(*(int(value or 0) for value in sums))
@@ -51,4 +49,4 @@ def earned_by_day(span: Span, zone: tzinfo) -> dict[date, Earned]:
 
 def _daily(source: Any, moment: str, zone: tzinfo, sums: dict[str, Any]) -> Any:
     days = source.order_by().annotate(day=TruncDate(moment, tzinfo=zone)).values("day")
-    return days.annotate(**sums).values_list("day", *(f"sum_{name}" for name in SUMMED))
+    return days.annotate(**sums).values_list("day", *(f"sum_{name}" for name in EARNED))

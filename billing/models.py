@@ -380,6 +380,7 @@ class UsageRecord(models.Model):
                     "model",
                     "group",
                     "is_stream",
+                    "endpoint",
                     "charge",
                     *(f"{kind}_tokens" for kind in KINDS),
                 ],
@@ -413,6 +414,7 @@ COST_SUMS = ("cost", "costed_charge")
 class UsageRollup(models.Model):
     """Usage of one hour by account, key, model, group, channel and the day it counts in for the key's caps.
 
+    `listed_as` is the endpoint of drawings and tasks, which have logs of their own, and empty for text.
     Written once an hour has no open request left. `streamed_…` is the part of each sum that was answered as a stream;
     `cost` what the upstreams took, as far as that is known, and `costed_charge` what was charged for those requests.
     """
@@ -422,6 +424,7 @@ class UsageRollup(models.Model):
     token = models.ForeignKey("tokens.Token", on_delete=models.PROTECT, related_name="+", db_index=False)
     model = models.CharField(max_length=120)
     group = models.CharField(max_length=40)
+    listed_as = models.CharField(max_length=40, default="")
     channel_id = models.BigIntegerField(null=True)
     counted_on = models.DateField(null=True)
     requests = models.BigIntegerField()
@@ -443,13 +446,26 @@ class UsageRollup(models.Model):
         indexes = [
             # All that pages sum is in the index: a user's rows lie side by side there, but one to a page in the table.
             models.Index(
-                fields=["user", "hour", "token", "model", "group", *ROLLED_SUMS, *STREAMED_SUMS], name="rollup_of_user"
+                fields=["user", "hour", "token", "model", "group", "listed_as", *ROLLED_SUMS, *STREAMED_SUMS],
+                name="rollup_of_user",
             ),
             models.Index(fields=["hour"], name="rollup_by_hour"),
         ]
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H} {self.model}"
+
+
+class UsageHour(models.Model):
+    """What the roll-ups of one hour add up to over all accounts, for figures of the whole business."""
+
+    hour = models.DateTimeField(primary_key=True)
+    charge = models.BigIntegerField()
+    cost = models.BigIntegerField()
+    costed_charge = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}"
 
 
 class RollupMark(models.Model):

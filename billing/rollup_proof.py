@@ -4,15 +4,15 @@ Nobody waits for all of it. Each run looks at the newest day, where a row that c
 slice of all hours; `SLICES` runs later every hour has been looked at, wherever a run was missed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncHour
 
-from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
-from billing.rollups import ALL_SUMS, KEYS, created_in, roll_up_again, rolled_span
+from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageHour, UsageRollup
+from billing.rollups import ALL_SUMS, EARNED, EARNED_ROW_SUMS, KEYS, roll_up_again, rolled_span, rows_to_roll_up
 from billing.spans import HOUR, Span, floor_hour
 
 SLICES = 7 * 24
@@ -73,32 +73,37 @@ def _next_slice(whole: Span) -> Span:
 
 
 def differences(span: Span) -> Iterator[Difference]:
-    """Where the roll-ups of a span of finished hours are not the sums of its rows, in two statements."""
-    rows = UsageRecord.objects.filter(created_in(span)).annotate(hour=TruncHour("created_at", tzinfo=UTC))
-    by_rows = _summed(rows, ALL_SUMS)
+    """Where the roll-ups of a span of finished hours are not the sums of its rows, in four statements."""
+    rows = rows_to_roll_up(span).annotate(hour=TruncHour("created_at", tzinfo=UTC))
+    rollups = UsageRollup.objects.filter(hour__gte=span.start, hour__lt=span.end)
+    hours = UsageHour.objects.filter(hour__gte=span.start, hour__lt=span.end)
     # Summed as well: a roll-up that is there twice must not look like one.
-    by_rollups = _summed(
-        UsageRollup.objects.filter(hour__gte=span.start, hour__lt=span.end), {f"sum_{name}": Sum(name) for name in SUMS}
-    )
-    expected, found = _keyed(by_rows.difference(by_rollups)), _keyed(by_rollups.difference(by_rows))
-    nothing = (0,) * len(SUMS)
-    for key in expected | found:
-        yield from _compared(key, expected.get(key, nothing), found.get(key, nothing))
+    yield from _compared(_summed(rows, KEYS, ALL_SUMS), _summed(rollups, KEYS, _sums_of(SUMS)), KEYS, SUMS)
+    yield from _compared(_summed(rows, (), EARNED_ROW_SUMS), _summed(hours, (), _sums_of(EARNED)), (), EARNED)
 
 
-def _summed(source: QuerySet[Any], sums: dict[str, Any]) -> QuerySet[Any, _Key]:
-    keys = (*KEYS, "hour")
-    summed: QuerySet[Any, _Key] = source.order_by().values(*keys).annotate(**sums).values_list(*keys, *sums)
+def _sums_of(columns: Iterable[str]) -> dict[str, Any]:
+    return {f"sum_{name}": Sum(name) for name in columns}
+
+
+def _summed(source: QuerySet[Any], keys: Sequence[str], sums: dict[str, Any]) -> QuerySet[Any, _Key]:
+    by = (*keys, "hour")
+    summed: QuerySet[Any, _Key] = source.order_by().values(*by).annotate(**sums).values_list(*by, *sums)
     return summed
 
 
-def _keyed(rows: Iterable[_Key]) -> dict[_Key, _Key]:
-    width = len(KEYS) + 1
-    return {row[:width]: row[width:] for row in rows}
-
-
-def _compared(key: _Key, expected: _Key, found: _Key) -> Iterator[Difference]:
-    about = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in zip(KEYS, key, strict=False))
-    for column, wanted, seen in zip(SUMS, expected, found, strict=True):
-        if wanted != seen:
-            yield Difference(key[-1], about, column, int(wanted), int(seen))
+def _compared(
+    wanted: QuerySet[Any, _Key], seen: QuerySet[Any, _Key], keys: Sequence[str], columns: Sequence[str]
+) -> Iterator[Difference]:
+    width, nothing = len(keys) + 1, (0,) * len(columns)
+    expected, found = (
+        {row[:width]: row[width:] for row in rows} for rows in (wanted.difference(seen), seen.difference(wanted))
+    )
+    for key in expected | found:
+        about = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in zip(keys, key, strict=False))
+        sums = zip(columns, expected.get(key, nothing), found.get(key, nothing), strict=True)
+        yield from (
+            Difference(key[-1], about or "all accounts", column, int(right), int(there))
+            for column, right, there in sums
+            if right != there
+        )

@@ -7,12 +7,23 @@ A row must never be written with a time before the mark.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Aggregate, BigIntegerField, Count, DateTimeField, F, Q, Sum, Value
+from django.db.models import Aggregate, BigIntegerField, Case, Count, DateTimeField, F, Model, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
-from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageRecord, UsageRollup
+from billing.models import (
+    COST_SUMS,
+    DRAWINGS,
+    ROLLED_SUMS,
+    STREAMED_SUMS,
+    TASKS,
+    RollupMark,
+    UsageHour,
+    UsageRecord,
+    UsageRollup,
+)
 from billing.pricing import COMPLETION_KINDS, PROMPT_KINDS
 from billing.spans import HOUR, Span, floor_hour
 from config.kernel.ids import first_uuid7_of
@@ -45,10 +56,12 @@ def _sums(where: Q | None = None) -> tuple[Aggregate, ...]:
 ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(ROLLED_SUMS, _sums(), strict=True)}
 _STREAMED = zip(STREAMED_SUMS, _sums(Q(is_stream=True)), strict=True)
 _COSTS = (Sum("cost", default=0), Sum("charge", filter=Q(cost__isnull=False), default=0))
-COST_ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(COST_SUMS, _COSTS, strict=True)}
-ALL_SUMS = ROW_SUMS | {f"sum_{name}": expression for name, expression in _STREAMED} | COST_ROW_SUMS
-KEYS = ("user_id", "token_id", "model", "group", "channel_id", "counted_on")
+ALL_SUMS = ROW_SUMS | {f"sum_{name}": each for name, each in (*_STREAMED, *zip(COST_SUMS, _COSTS, strict=True))}
+KEYS = ("user_id", "token_id", "model", "group", "listed_as", "channel_id", "counted_on")
 COLUMNS = (*KEYS, "hour", *ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS)
+EARNED = ("charge", *COST_SUMS)
+EARNED_ROW_SUMS = {f"sum_{name}": ALL_SUMS[f"sum_{name}"] for name in EARNED}
+_LISTED_AS = Case(When(endpoint__in=(*DRAWINGS, *TASKS), then=F("endpoint")), default=Value(""))
 
 
 def created_in(span: Span) -> Q:
@@ -59,6 +72,11 @@ def created_in(span: Span) -> Q:
         created_at__gte=span.start,
         created_at__lt=span.end,
     )
+
+
+def rows_to_roll_up(span: Span) -> QuerySet[UsageRecord]:
+    """The rows of a span with every key of a roll-up but the hour."""
+    return UsageRecord.objects.filter(created_in(span)).order_by().annotate(listed_as=_LISTED_AS)
 
 
 def rolled_until() -> datetime | None:
@@ -106,19 +124,25 @@ def _advance(mark: datetime | None, until: datetime) -> bool:
 
 
 def _insert_sums(hour: datetime) -> None:
-    rows = UsageRecord.objects.filter(created_in(Span(hour, hour + HOUR))).order_by()
-    sums = rows.annotate(hour=Value(hour, output_field=DateTimeField())).values(*KEYS, "hour").annotate(**ALL_SUMS)
-    select, parameters = sums.query.sql_with_params()
+    rows = rows_to_roll_up(Span(hour, hour + HOUR)).annotate(hour=Value(hour, output_field=DateTimeField()))
+    _insert(UsageRollup, COLUMNS, rows.values(*KEYS, "hour").annotate(**ALL_SUMS))
+    rolled = UsageRollup.objects.filter(hour=hour).order_by().values("hour")
+    _insert(UsageHour, ("hour", *EARNED), rolled.annotate(**{f"sum_{name}": Sum(name) for name in EARNED}))
+
+
+def _insert(table: type[Model], columns: Iterable[str], rows: QuerySet[Any, Any]) -> None:
+    select, parameters = rows.query.sql_with_params()
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(name) for name in COLUMNS)
+    names = ", ".join(quote(name) for name in columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {quote(UsageRollup._meta.db_table)} ({columns}) {select}", parameters)
+        cursor.execute(f"INSERT INTO {quote(table._meta.db_table)} ({names}) {select}", parameters)
 
 
 def roll_up_again(hour: datetime) -> None:
     """Replace the roll-ups of a finished hour by the sums of its rows."""
     with transaction.atomic():
-        UsageRollup.objects.filter(hour__gte=hour, hour__lt=hour + HOUR).delete()
+        for table in (UsageRollup, UsageHour):
+            table.objects.filter(hour__gte=hour, hour__lt=hour + HOUR).delete()
         _insert_sums(hour)
 
 

@@ -73,14 +73,14 @@ class Scope:
     @property
     def needs_rows(self) -> bool:
         """Whether the roll-ups cannot answer: of statuses they know success, and nothing else is frequent."""
-        is_rolled = self.status in ("", UsageRecord.Status.SETTLED) and not self.endpoints
-        return not is_rolled or self.record_id is not None
+        return self.status not in ("", UsageRecord.Status.SETTLED) or self.record_id is not None
 
     @property
     def rolled(self) -> Q:
         """The condition on roll-ups."""
         kinds = {None: Q(), True: Q(streamed_requests__gt=0), False: Q(requests__gt=F("streamed_requests"))}
-        return self._everywhere & kinds[self.is_stream]
+        where = self._everywhere & kinds[self.is_stream]
+        return where & Q(listed_as__in=self.endpoints) if self.endpoints else where
 
     @property
     def _everywhere(self) -> Q:

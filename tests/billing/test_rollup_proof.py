@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing import proof, rollup_proof
-from billing.models import LedgerEntry, RollupMark, UsageRecord, UsageRollup, Wallet
+from billing.models import LedgerEntry, RollupMark, UsageHour, UsageRecord, UsageRollup, Wallet
 from billing.pricing import Usage
 from billing.proof import check_books, read_books
 from billing.rollup_proof import prove_all, prove_slice
@@ -192,6 +192,7 @@ def test_a_consistent_lie_is_found_by_recomputing_every_charge(token, monkeypatc
     UsageRollup.objects.filter(hour=floor_hour(liar.created_at)).update(
         charge=F("charge") - 5, streamed_charge=F("streamed_charge") - 5
     )
+    UsageHour.objects.filter(hour=floor_hour(liar.created_at)).update(charge=F("charge") - 5)
     Wallet.objects.filter(user=token.user).update(balance=F("balance") + 5)
     Token.objects.filter(pk=token.pk).update(used=F("used") - 5)
     assert check_books() == []

@@ -29,6 +29,9 @@ CHUNK = 250_000  # rows a statement
 NOWHERE = "http://127.0.0.1:9/v1"
 MODELS = {"small": ("0.10", "0.02", "0.40"), "medium": ("1.25", "0.125", "10"), "large": ("5", "0.5", "25"),
           "thinker": ("2", "0.5", "8"), "coder": ("3", "0.3", "15"), "older": ("0.5", "0.5", "1.5")}  # fmt: skip
+LISTED = {"painter": ("4", "1", "16"), "embedder": ("0.02", "0.02", "0.02"), "speaker": ("0.6", "0.6", "12")}
+ENDPOINTS = {"painter": "images", "embedder": "embeddings", "speaker": "audio.speech"}  # one request in twenty
+RARE = {"antique": ("10", "5", "40")}  # one in a hundred thousand
 GROUPS = {"default": 1_000_000, "half": 500_000, "28%": 280_000}
 
 
@@ -163,7 +166,7 @@ def _people(plan: Plan) -> None:
 
 TERMS = """
 CREATE TEMP TABLE seed_term (
-    number int, model text, price_id bigint, prices jsonb, "group" text, ratio_ppm bigint,
+    number int, model text, endpoint text, price_id bigint, prices jsonb, "group" text, ratio_ppm bigint,
     input bigint, cache_read bigint, output bigint, channel_id bigint, channel_name text
 )
 """
@@ -179,13 +182,13 @@ def _terms(plan: Plan) -> None:
     groups = [_group(code) for code in GROUPS]
     with connection.cursor() as cursor:
         cursor.execute(TERMS)
-        for number, (model, (fresh, cached, written)) in enumerate(MODELS.items()):
+        for number, (model, (fresh, cached, written)) in enumerate((MODELS | LISTED | RARE).items()):
             price = make_price(
                 model, input=fresh, output=written, cache_read=usd(cached), effective_from=plan.start, provider="load"
             )
             channel = make_channel(NOWHERE, name=f"{model} channel", models=[model], groups=groups, secret="")
             prices = price.prices.as_dict()
-            about = [number, model, price.pk, json.dumps(prices)]
+            about = [number, model, ENDPOINTS.get(model, "chat.completions"), price.pk, json.dumps(prices)]
             for group in groups:
                 rates = [_exact(prices[kind] * group.ratio_ppm) for kind in ("input", "cache_read", "output")]
                 row = [*about, group.code, group.ratio_ppm, *rates, channel.pk, channel.name]
@@ -212,29 +215,33 @@ WITH drawn AS (
     SELECT n, %(start)s::timestamptz + (n - random()) * (%(end)s::timestamptz - %(start)s::timestamptz) / %(rows)s
             AS created_at,
         1 + floor(%(users)s * power(random(), 4))::int AS person, random() < 0.7 AS is_first,
-        floor(%(models)s * random())::int AS number, random() AS luck, random() < 0.8 AS is_stream,
+        random() AS kind, random() AS luck, random() < 0.8 AS wants_stream,
         (20 + 12000 * power(random(), 3))::bigint AS prompt, (1 + 2000 * power(random(), 3))::bigint AS answer,
         CASE WHEN random() < 0.3 THEN 0.6 ELSE 0 END AS cached, (150 + 900 * power(random(), 3))::int AS first_byte
     FROM generate_series(%(first)s, %(last)s) AS n
 ), counted AS (
-    SELECT *, CASE WHEN n > %(rows)s - %(open)s THEN 'open' WHEN luck < 0.015 THEN 'failed'
+    SELECT *, CASE WHEN kind < 0.00001 THEN %(models)s + %(listed)s
+            WHEN kind < 0.05 THEN %(models)s + floor(%(listed)s * random())::int
+            ELSE floor(%(models)s * random())::int END AS number,
+        CASE WHEN n > %(rows)s - %(open)s THEN 'open' WHEN luck < 0.015 THEN 'failed'
             WHEN luck < 0.02 THEN 'abandoned' ELSE 'settled' END AS status,
         floor(prompt * cached)::bigint AS hit
     FROM drawn
 ), priced AS (
-    SELECT c.*, t.id AS token_id, t.user_id, t.name, s.model, s.price_id, s.prices, s."group", s.ratio_ppm,
-        s.channel_id, s.channel_name, c.status IN ('settled', 'abandoned') AS is_charged,
+    SELECT c.*, t.id AS token_id, t.user_id, t.name, s.model, s.endpoint, s.price_id, s.prices, s."group", s.ratio_ppm,
+        s.channel_id, s.channel_name, c.wants_stream AND s.endpoint = 'chat.completions' AS is_stream,
+        c.status IN ('settled', 'abandoned') AS is_charged,
         ((c.prompt - c.hit) * s.input + c.hit * s.cache_read + c.answer * s.output + 999999) / 1000000 AS cost
     FROM counted AS c JOIN seed_token AS t USING (person, is_first) JOIN seed_term AS s USING (number, "group")
 )
 INSERT INTO billing_usagerecord (
     id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, channel_id,
-    channel_name, attempts, status, hold, charge, input_tokens, cache_read_tokens, output_tokens, end_reason, rule,
+    channel_name, attempts, status, hold, charge, cost, input_tokens, cache_read_tokens, output_tokens, end_reason, rule,
     is_suspect, http_status, error_code, first_byte_ms, total_ms, created_at, counted_on, settled_at, lease_until
 )
-SELECT pg_temp.seed_uuid7(created_at), user_id, token_id, name, "group", 'chat.completions', is_stream, model,
+SELECT pg_temp.seed_uuid7(created_at), user_id, token_id, name, "group", endpoint, is_stream, model,
     price_id, prices, ratio_ppm, channel_id, channel_name, '[]', status, 2 * cost + 1000,
-    CASE WHEN is_charged THEN cost ELSE 0 END,
+    CASE WHEN is_charged THEN cost ELSE 0 END, CASE WHEN is_charged THEN cost * 3 / 5 END,
     CASE WHEN is_charged THEN prompt - hit END, CASE WHEN is_charged THEN hit END,
     CASE WHEN is_charged THEN answer END,
     CASE status WHEN 'settled' THEN 'completed' WHEN 'failed' THEN 'upstream_error'
@@ -367,7 +374,8 @@ def _run(script: str, plan: Plan, **values: Any) -> list[Any]:
     """Execute statements, each ended by a semicolon and a new line; returns what the last one found."""
     from django.db import connection
 
-    values |= {"rows": plan.rows, "users": plan.users, "start": plan.start, "end": plan.end, "models": len(MODELS)}
+    values |= {"rows": plan.rows, "users": plan.users, "start": plan.start, "end": plan.end}
+    values |= {"models": len(MODELS), "listed": len(LISTED)}
     with connection.cursor() as cursor:
         for statement in script.split(";\n"):
             cursor.execute(statement, values | {"open": STILL_OPEN})
