@@ -9,6 +9,7 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group as PermissionGroup
+from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -71,6 +72,12 @@ class UserAdmin(StaffAdmin):
         if not request.user.is_superuser:
             fields = (*fields, "is_staff", "is_superuser", "user_permissions")
         return tuple(fields)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A permission's name has its kind of object in it."""
+        if db_field.name == "user_permissions":
+            kwargs["queryset"] = Permission.objects.select_related("content_type")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Nobody with a wallet can be deleted: its ledger stays. Suspend instead."""

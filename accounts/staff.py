@@ -1,21 +1,27 @@
 """What the staff admin of every app shares: who gets in, rows nobody changes by hand, how amounts are shown."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, checkbox
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
+from unfold.templatetags import unfold_list
 
 from config.kernel.money import format_usd
 
@@ -33,12 +39,37 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return redirect(target if target.startswith("/admin/") else "admin:index")
 
 
+_make_headers = unfold_list.result_headers
+
+
+def _headers_once(changes: ChangeList) -> Iterator[dict[str, Any]]:
+    """Unfold makes the headers of a list anew for each of its rows: half the time of the page."""
+    made: list[dict[str, Any]] = vars(changes).setdefault("made_headers", [])
+    if not made:
+        made += _make_headers(changes)
+    return iter(made)
+
+
+unfold_list.result_headers = _headers_once
+
+
+@cache
+def _checkbox(language: str | None) -> str:
+    return checkbox.render(ACTION_CHECKBOX_NAME, "{}")
+
+
 class StaffAdmin(ModelAdmin):
     """A list and its forms, as every app's admin begins."""
 
     list_filter_sheet = True
     compressed_fields = True
     warn_unsaved_form = True
+    list_per_page = 50
+
+    @display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Model) -> str:
+        """Unfold's own, its template rendered once and not for each row."""
+        return format_html(_checkbox(get_language()), str(obj.pk))
 
 
 class ReadOnlyAdmin(StaffAdmin):
@@ -64,7 +95,6 @@ class EndlessAdmin(ReadOnlyAdmin):
     show_facets = admin.ShowFacets.NEVER  # each facet is a count
     ordering = ("-pk",)
     sortable_by = ()
-    list_per_page = 50
 
 
 def short_time(moment: datetime) -> str:

@@ -18,8 +18,8 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate, TruncHour
 
 from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
-from billing.rollups import ROW_SUMS, created_in
-from billing.spans import Span, Split, split
+from billing.rollups import CLOCK_SLACK, ROW_SUMS, created_in
+from billing.spans import HOUR, Span, Split, floor_hour, split
 from config.kernel.money import PPM, NanoUSD
 
 
@@ -74,6 +74,11 @@ class Scope:
     def needs_rows(self) -> bool:
         """Whether the roll-ups cannot answer: of statuses they know success, and nothing else is frequent."""
         return self.status not in ("", UsageRecord.Status.SETTLED) or self.record_id is not None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything but the user and a status decides."""
+        return any((self.token_id, self.model, self.group, self.is_stream is not None, self.endpoints))
 
     @property
     def rolled(self) -> Q:
@@ -137,6 +142,35 @@ def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> di
         key, sums = row[: len(keys)], Totals(*(int(value or 0) for value in row[len(keys) :]))
         found[key] = found[key] + sums if key in found else sums
     return {key: sums for key, sums in found.items() if sums.requests}
+
+
+def span_of_nearest(
+    scope: Scope,
+    span: Span,
+    *,
+    mark: datetime | None,
+    limit: int,
+    before: datetime | None = None,
+    after: datetime | None = None,
+) -> Span:
+    """The part of a span in which the `limit` requests nearest to a moment lie, or all there are.
+
+    Without it a filter that next to nothing passes would read all requests of the user. Where roll-ups cannot tell, or
+    everything passes, it is the whole span.
+    """
+    if mark is None or scope.needs_rows or not scope.is_narrow:
+        return span
+    matching = _part_of("succeeded" if scope.status else "requests", scope.is_stream)
+    rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(Span(floor_hour(span.start), min(mark, span.end))))
+    rolled = rolled.annotate(matching=matching).filter(matching__gt=0)
+    if after is not None:  # each roll-up stands for a request at least, but those of the moment's own hour for none
+        ahead = rolled.filter(hour__gt=floor_hour(after + CLOCK_SLACK)).order_by("hour")
+        hours = list(ahead.values_list("hour", flat=True)[:limit])
+        return Span(span.start, min(span.end, hours[-1] + HOUR)) if len(hours) == limit else span
+    assert before is not None
+    cut = min(floor_hour(before - CLOCK_SLACK), mark)
+    hours = list(rolled.filter(hour__lt=cut).order_by("-hour").values_list("hour", flat=True)[:limit])
+    return Span(max(span.start, hours[-1] if hours else cut), span.end)
 
 
 _RUNNING = Count("id", filter=Q(status=UsageRecord.Status.OPEN))

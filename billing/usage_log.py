@@ -12,8 +12,8 @@ from accounts.models import User
 from billing.models import DRAWINGS, TASKS, UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span
-from billing.totals import Scope, Totals, totals
-from config.kernel.ids import uuid7_at
+from billing.totals import Scope, Totals, span_of_nearest, totals
+from config.kernel.ids import first_uuid7_of, uuid7_at, uuid7_time
 from tokens.models import Token
 
 PAGE_SIZE = 50
@@ -110,14 +110,12 @@ def log_header(user: User, where: LogFilter) -> LogHeader:
 def log_page(
     user: User, where: LogFilter, *, older_than: UUID | None = None, newer_than: UUID | None = None
 ) -> LogPage:
-    """One page beside a cursor, or the newest one. One statement, whatever the depth."""
-    rows = _matching(user, where)
+    """One page beside a cursor, or the newest one. The same statements, whatever the depth."""
     if newer_than:
-        found = list(rows.filter(id__gt=newer_than).order_by("id")[: PAGE_SIZE + 1])
+        found = _after(user, where, newer_than, limit=PAGE_SIZE + 1)
         records, has_newer, has_older = found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE, True
     else:
-        rows = rows.filter(id__lt=older_than) if older_than else rows
-        found = list(rows.order_by("-id")[: PAGE_SIZE + 1])
+        found = _before(user, where, older_than, limit=PAGE_SIZE + 1)
         records, has_newer, has_older = found[:PAGE_SIZE], older_than is not None, len(found) > PAGE_SIZE
     if not records:
         return LogPage((), newer_than=None, older_than=None)
@@ -138,10 +136,12 @@ def live_rows(user: User, where: LogFilter, *, newer_than: UUID | None, running:
     """Newest first: what began since a request on the reader's page, some seconds before it included, and those of the
     page that were still running. At most a page of either, in two statements.
     """
-    rows = _matching(user, where)
     if newer_than:
-        rows = rows.filter(id__gt=uuid7_at(max((newer_than.int >> 80) - LATE_MS, 0), 0))
-    found = {record.pk: record for record in rows.order_by("-id")[:PAGE_SIZE]}
+        since = uuid7_at(max((newer_than.int >> 80) - LATE_MS, 0), 0)
+        newest = list(_matching(user, where, where.reach).filter(id__gt=since).order_by("-id")[:PAGE_SIZE])
+    else:
+        newest = _before(user, where, None, limit=PAGE_SIZE)
+    found = {record.pk: record for record in newest}
     if running:
         found |= {record.pk: record for record in UsageRecord.objects.filter(user=user, pk__in=running)}
     return sorted(found.values(), key=lambda record: record.pk, reverse=True)
@@ -149,12 +149,30 @@ def live_rows(user: User, where: LogFilter, *, newer_than: UUID | None, running:
 
 def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:
     """Everything the filter finds, newest first, a thousand records at a time."""
-    rows = _matching(user, where).order_by("-id")
-    chunk = list(rows[:EXPORT_CHUNK])
+    chunk = _before(user, where, None, limit=EXPORT_CHUNK)
     while chunk:
         yield chunk
-        chunk = list(rows.filter(id__lt=chunk[-1].pk)[:EXPORT_CHUNK])
+        chunk = _before(user, where, chunk[-1].pk, limit=EXPORT_CHUNK)
 
 
-def _matching(user: User, where: LogFilter) -> QuerySet[UsageRecord]:
-    return UsageRecord.objects.filter(where.scope(user).rows, created_in(where.reach))
+def _before(user: User, where: LogFilter, cursor: UUID | None, *, limit: int) -> list[UsageRecord]:
+    """The newest ones, or those before a cursor, newest first."""
+    before = _time_of(cursor) if cursor else where.reach.end
+    span = span_of_nearest(where.scope(user), where.reach, mark=rolled_until(), limit=limit, before=before)
+    rows = _matching(user, where, span)
+    return list((rows.filter(id__lt=cursor) if cursor else rows).order_by("-id")[:limit])
+
+
+def _after(user: User, where: LogFilter, cursor: UUID, *, limit: int) -> list[UsageRecord]:
+    """Those after a cursor, oldest first."""
+    span = span_of_nearest(where.scope(user), where.reach, mark=rolled_until(), limit=limit, after=_time_of(cursor))
+    return list(_matching(user, where, span).filter(id__gt=cursor).order_by("id")[:limit])
+
+
+def _time_of(cursor: UUID) -> datetime:
+    """Cursors come from addresses: one that is no id of ours may name a year that there is none of."""
+    return uuid7_time(min(cursor, first_uuid7_of(ALWAYS.end)))
+
+
+def _matching(user: User, where: LogFilter, span: Span) -> QuerySet[UsageRecord]:
+    return UsageRecord.objects.filter(where.scope(user).rows, created_in(span))

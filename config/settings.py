@@ -145,7 +145,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
-        "options": "-c plan_cache_mode=force_generic_plan",  # concerns only the ledger's prepared statements
+        # The first concerns only the ledger's prepared statements; with the second, sums are hashed and not sorted.
+        "options": "-c plan_cache_mode=force_generic_plan -c work_mem=16MB",
         "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 5},
     }
 

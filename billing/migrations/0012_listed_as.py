@@ -35,12 +35,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="usagerollup",
             index=models.Index(
-                fields=[
-                    "user", "hour", "token", "model", "group", "listed_as",
-                    *ROLLED, *(f"streamed_{name}" for name in ROLLED),
-                ],
+                fields=["user", "hour"],
+                include=["token", "model", "group", "listed_as", *ROLLED, *(f"streamed_{name}" for name in ROLLED)],
                 name="rollup_of_user",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="usagerollup", index=models.Index(fields=["model", "hour"], name="rollup_of_model")
         ),
         migrations.RemoveIndex(model_name="usagerecord", name="usage_unsuccessful_sums"),
         migrations.AddIndex(

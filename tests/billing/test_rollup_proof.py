@@ -14,7 +14,7 @@ from billing.models import LedgerEntry, RollupMark, UsageHour, UsageRecord, Usag
 from billing.pricing import Usage
 from billing.proof import check_books, read_books
 from billing.rollup_proof import prove_all, prove_slice
-from billing.rollups import roll_up_usage, rolled_span
+from billing.rollups import EARNED, roll_up_usage, rolled_span
 from billing.spans import HOUR, Span, floor_hour
 from tests.billing.tampering import tamper
 from tests.billing.usage_rows import make_record, make_records, minutes_before
@@ -125,6 +125,19 @@ def test_roll_ups_that_are_missing_doubled_or_invented_are_found(token, now):
 
 def row_of(rollup):
     return {field.attname: getattr(rollup, field.attname) for field in UsageRollup._meta.concrete_fields}
+
+
+@pytest.mark.parametrize("column", EARNED)
+def test_a_sum_over_all_accounts_is_proved_and_repaired(token, column):
+    hour = UsageHour.objects.earliest("hour")
+    UsageHour.objects.filter(pk=hour.pk).update(**{column: F(column) + 3})
+    was = getattr(hour, column)
+    (found,) = prove_all()
+    assert (found.about, found.column, found.expected, found.found) == ("all accounts", column, was, was + 3)
+    rollup_proof.repair()
+    assert list(prove_all()) == []
+    UsageHour.objects.filter(pk=hour.pk).delete()
+    assert {difference.about for difference in prove_all()} == {"all accounts"}
 
 
 def test_a_late_row_is_found_by_the_next_proof(token, now):

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from billing.models import DRAWINGS, TASKS, UsageRecord
 from billing.pricing import Usage
 from billing.receipt import Verdict, receipt_of
 from billing.rollups import roll_up_usage
 from billing.spans import Span
 from billing.usage_log import LogFilter, log_chunks, log_header, log_page
+from config.kernel.ids import first_uuid7_of, uuid7_time
 from config.kernel.money import usd
 from tests.billing.usage_rows import NOW, make_record, make_records, minutes_before, totals_of
 from tests.factories import make_price, make_token
@@ -34,9 +36,15 @@ def test_the_header_is_exact_for_every_filter(token, bob, is_rolled):
     rows = make_records(token, minutes_before(NOW, 9, step=37), model="m0")
     rows += make_records(other, minutes_before(NOW, 8, step=53), model="m1", is_stream=True, group="vip")
     rows += make_records(token, minutes_before(NOW, 3, step=90), model="m1", status="failed")
+    rows += make_records(token, minutes_before(NOW, 7, step=31), model="p0", endpoint="images")
+    rows += make_records(token, minutes_before(NOW, 2, step=70), model="p0", endpoint="images", status="failed")
+    rows += make_records(other, minutes_before(NOW, 4, step=43), model="e0", endpoint="embeddings")
+    rows += make_records(token, minutes_before(NOW, 1, step=95), model="e0", endpoint="rerank")
     make_records(make_token(bob), minutes_before(NOW, 5, step=30), model="m0")
+    make_records(make_token(bob), minutes_before(NOW, 5, step=30), model="p0", endpoint="images")
     if is_rolled:
         roll_up_usage(now=NOW)
+    drawings = replace(WEEK, endpoints=DRAWINGS)
     filters = {
         "everything": (WEEK, lambda row: True),
         "token": (replace(WEEK, token_id=other.pk), lambda row: row.token_id == other.pk),
@@ -44,6 +52,18 @@ def test_the_header_is_exact_for_every_filter(token, bob, is_rolled):
         "group": (replace(WEEK, group="vip"), lambda row: row.group == "vip"),
         "status": (replace(WEEK, status="failed"), lambda row: row.status == "failed"),
         "stream": (replace(WEEK, is_stream=False, model="m1"), lambda row: not row.is_stream and row.model == "m1"),
+        "drawings": (drawings, lambda row: row.endpoint == "images"),
+        "drawings of a key": (replace(drawings, token_id=other.pk), lambda row: False),
+        "drawings that went well": (
+            replace(drawings, status="settled"),
+            lambda row: row.endpoint == "images" and row.status == "settled",
+        ),
+        "drawings that failed": (
+            replace(drawings, status="failed"),
+            lambda row: row.endpoint == "images" and row.status == "failed",
+        ),
+        "tasks": (replace(WEEK, endpoints=TASKS), lambda row: row.endpoint in TASKS),
+        "kind": (replace(WEEK, endpoints=("rerank",)), lambda row: row.endpoint == "rerank"),
         "id": (replace(WEEK, record_id=rows[4].pk), lambda row: row.pk == rows[4].pk),
         "range": (
             LogFilter(span=Span(NOW - timedelta(minutes=200), NOW - timedelta(minutes=80))),
@@ -91,6 +111,46 @@ def test_paging_meets_every_row_once_in_both_directions(token, bob, count):
         back.append(page)
     assert [page.records for page in reversed(back)] == [page.records for page in pages]
     assert page.newer_than is None
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [{"model": "rare"}, {"endpoints": DRAWINGS}, {"is_stream": True}, {"model": "rare", "status": "settled"}],
+    ids=["model", "endpoint", "stream", "status"],
+)
+def test_what_is_rare_is_found_page_by_page_in_both_directions(token, monkeypatch, narrowed):
+    """Roll-ups say where it is: also in the hour of a cursor, at the ends of a range and after the last roll-up."""
+    monkeypatch.setattr("billing.usage_log.PAGE_SIZE", 3)
+    make_records(token, minutes_before(NOW, 60, step=20))
+    rare = {"model": "rare", "endpoint": "images", "is_stream": True}
+    rows = make_records(token, minutes_before(NOW, 8, step=11) + minutes_before(NOW - 9 * HOUR, 9, step=47), **rare)
+    make_records(token, minutes_before(NOW, 9, step=13), **rare, status="failed")
+    roll_up_usage(now=NOW)
+    rows = sorted((row.pk for row in UsageRecord.objects.filter(**rare)), reverse=True)
+    if "status" in narrowed:
+        rows = sorted((row.pk for row in UsageRecord.objects.filter(**rare, status="settled")), reverse=True)
+    where = replace(LogFilter(span=Span(NOW - 12 * HOUR, NOW)), **narrowed)
+    rows = [row for row in rows if uuid7_time(row) >= where.span.start]
+    page = log_page(token.user, where)
+    pages = [page]
+    while page.older_than:
+        page = log_page(token.user, where, older_than=page.older_than)
+        pages.append(page)
+    assert [row.pk for page in pages for row in page.records] == rows
+    while page.newer_than:
+        page = log_page(token.user, where, newer_than=page.newer_than)
+        pages.pop()
+        assert page.records == pages[-1].records
+
+
+def test_what_was_never_called_costs_no_look_at_what_was(token, django_assert_num_queries):
+    make_records(token, minutes_before(NOW, 5, step=60))
+    roll_up_usage(now=NOW)
+    with django_assert_num_queries(3) as asked:
+        assert log_page(token.user, replace(WEEK, model="never")).records == ()
+    looked_from = asked.captured_queries[-1]["sql"]
+    assert f"{first_uuid7_of(NOW - timedelta(minutes=35))}".partition("-")[0] in looked_from.replace("'", "")
+    assert log_page(token.user, replace(WEEK, model="never"), older_than=UUID(int=2**128 - 1)).records == ()
 
 
 def test_a_request_that_arrives_meanwhile_moves_no_page(token):

@@ -25,6 +25,7 @@ import psycopg
 from tests.provision import postgres
 
 STILL_OPEN = 5
+SEALING_KEY = "5eed" * 16  # the same in every run: a database of yours outlives ours
 CHUNK = 250_000  # rows a statement
 NOWHERE = "http://127.0.0.1:9/v1"
 MODELS = {"small": ("0.10", "0.02", "0.40"), "medium": ("1.25", "0.125", "10"), "large": ("5", "0.5", "25"),
@@ -85,7 +86,13 @@ def database(url: str) -> Iterator[str]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tollbooth-load-"))
         url = url or _own_database(stack)
-        own = {"VAR_DIR": folder, "ENV_FILE": os.devnull, "REDIS_URL": "", "DATABASE_URL": url}
+        own = {
+            "VAR_DIR": folder,
+            "ENV_FILE": os.devnull,
+            "REDIS_URL": "",
+            "DATABASE_URL": url,
+            "SEALING_KEY": SEALING_KEY,
+        }
         os.environ.update({**own, "DJANGO_SETTINGS_MODULE": "config.settings"})
         django.setup()
         from django.core.management import call_command
@@ -142,7 +149,7 @@ INSERT INTO tokens_token (
     public_id, user_id, group_id, name, key_hash, key_head, key_tail, is_enabled, used, held, models_allowed,
     ips_allowed, day_spent, month_spent, created_at
 )
-SELECT format('key_%%s_%%s', u.id, k), u.id, g.id, CASE k WHEN 0 THEN 'production' ELSE 'notebook' END,
+SELECT format('key_%%sx%%s', u.id, k), u.id, g.id, CASE k WHEN 0 THEN 'production' ELSE 'notebook' END,
     sha256(convert_to(format('%%s %%s', u.id, k), 'UTF8')), 'sk-AbCd', 'WxYz', true, 0, 0, '[]', '[]', 0, 0, %(start)s
 FROM accounts_user AS u, generate_series(0, 1) AS k, LATERAL (
     SELECT id FROM tokens_group ORDER BY id OFFSET (u.id + k) %% (SELECT count(*) FROM tokens_group) LIMIT 1
@@ -236,8 +243,8 @@ WITH drawn AS (
 )
 INSERT INTO billing_usagerecord (
     id, user_id, token_id, token_name, "group", endpoint, is_stream, model, price_id, prices, ratio_ppm, channel_id,
-    channel_name, attempts, status, hold, charge, cost, input_tokens, cache_read_tokens, output_tokens, end_reason, rule,
-    is_suspect, http_status, error_code, first_byte_ms, total_ms, created_at, counted_on, settled_at, lease_until
+    channel_name, attempts, status, hold, charge, cost, input_tokens, cache_read_tokens, output_tokens, end_reason,
+    rule, is_suspect, http_status, error_code, first_byte_ms, total_ms, created_at, counted_on, settled_at, lease_until
 )
 SELECT pg_temp.seed_uuid7(created_at), user_id, token_id, name, "group", endpoint, is_stream, model,
     price_id, prices, ratio_ppm, channel_id, channel_name, '[]', status, 2 * cost + 1000,

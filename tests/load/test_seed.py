@@ -12,7 +12,7 @@ from billing.proof import check_books
 from billing.rollups import rolled_until
 from config.kernel.ids import uuid7_time
 from tests.conftest import run_sql
-from tests.load import pages, seed
+from tests.load import addresses, pages, seed
 
 pytestmark = pytest.mark.django_db
 ROWS, USERS, DAYS = 3_000, 12, 6
@@ -54,15 +54,37 @@ def test_rows_are_mixed_and_their_ids_carry_their_time(seeded):
     assert heaviest["rows"] > ROWS / 3
 
 
-def test_the_pages_are_measured_and_take_the_same_statements_for_everybody(seeded, capsys):
-    options = pages.parser().parse_args(["--requests", "1"])
-    pages.report(options)
-    printed = capsys.readouterr().out
-    heavy, light, operator = printed.strip().split("\n\n")
-    assert "user12@example.com" in light
-    assert statements_of(heavy) == statements_of(light)
-    assert "/admin/billing/usagerecord/" in operator
+def test_no_page_is_left_out_and_all_take_the_same_statements_for_everybody(seeded):
+    with pages.furnished():
+        stranger, newcomer, heavy, light, operator = walks = list(addresses.walks(orders=1))
+        assert addresses.forgotten(walks) == set()
+        assert "user12@example.com" in light.title
+        assert sum(statements_of(stranger).values()) > 0 < sum(statements_of(newcomer).values())
+        of_heavy, of_light = statements_of(heavy), statements_of(light)
+        assert list(of_heavy.values()) == list(of_light.values()), differing(of_heavy, of_light)
+        before = statements_of(operator)
+        list(addresses.walks(orders=2))  # more of everything that staff see
+        grown = {address: count for address, count in statements_of(operator).items() if count > before[address]}
+        assert grown == {}
 
 
-def statements_of(table):
-    return [line.split()[-1] for line in table.splitlines()[2:]]
+def statements_of(walk, part=""):
+    found = {}
+    for address, status in walk.addresses.items():
+        if part in address:
+            found[address] = pages.count_statements(walk.client, address, status)
+    return found
+
+
+def differing(left, right):
+    pairs = zip(left.items(), right.items(), strict=False)
+    return [(one, other) for one, other in pairs if one[1] != other[1]]
+
+
+def test_a_report_says_what_each_page_takes(seeded, capsys):
+    with pages.furnished():
+        pages.report(pages.parser().parse_args(["--requests", "1", "--orders", "0", "--only", "/dashboard?range=90d"]))
+    stranger, _newcomer, heavy, light, operator = capsys.readouterr().out.strip().split("\n\n")
+    assert len(stranger.splitlines()) == len(operator.splitlines()) == 2
+    assert float(heavy.splitlines()[2].split()[1]) > 0
+    assert heavy.split()[-1] == light.split()[-1]

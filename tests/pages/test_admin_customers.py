@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from unfold.templatetags import unfold_list
 
 from accounts.models import User
 from billing.models import Wallet
@@ -46,6 +47,21 @@ def test_the_number_of_statements_does_not_grow_with_users(staff, django_assert_
         make_user()
     with django_assert_max_num_queries(12):
         staff.get(list_url("accounts_user"))
+
+
+def test_a_users_page_asks_for_no_permission_alone(staff, alice, django_assert_max_num_queries):
+    with django_assert_max_num_queries(40):
+        staff.get(page_url("accounts_user", alice))
+
+
+def test_a_list_makes_its_headers_once(staff, alice, bob, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        unfold_list, "label_for_field", lambda name, *_args, **_options: (asked.append(name) or "", None)
+    )
+    shown = staff.get(list_url("accounts_user")).content.decode()
+    assert shown.count('name="_selected_action"') == 3
+    assert len(asked) == len(set(asked)) > 5
 
 
 def test_a_users_page_leads_to_tokens_ledger_and_usage(staff, alice):

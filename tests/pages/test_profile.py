@@ -8,6 +8,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import hotp_value, yield_hotp_counters_from_time
 from django.core import mail
 
+from accounts.models import User
+
 PASSWORD = "correct horse battery"
 
 
@@ -52,6 +54,14 @@ def test_entrances_are_in_the_public_shell(client, db, address):
     page = client.get(address).content.decode()
     assert 'class="entrance-card' in page
     assert 'name="robots" content="noindex"' in page
+
+
+def test_the_zone_in_force_is_chosen(browser, alice):
+    User.objects.filter(pk=alice.pk).update(time_zone="Europe/Paris")
+    page = browser.get("/accounts/profile").content.decode()
+    assert re.findall(r'<option value="([^"]*)" selected>', page) == ["", "Europe/Paris"]
+    assert re.search(r'<select[^>]*name="time_zone"[^>]*id="id_time_zone"', page)
+    assert page.count("<option") > 300
 
 
 def test_name_language_and_zone_are_saved(browser, alice):

@@ -59,6 +59,20 @@ def furnish_purchases(user: User) -> Bought:
     return Bought(*(Order.objects.get(pk=each.pk) for each in (paid, refunded, waiting, cancelled, first)))
 
 
+def buy_one_of_each(user: User, *, stranger: str, also_paid: int = 0) -> Bought:
+    """The same today, in a shop that has been seeded; the wallet gets what is bought."""
+    with scripted_gateway():
+        refunded = _refund(_pay(_order(user)))
+        for _ in range(also_paid):
+            _pay(_order(user))
+        paid, first = _pay(_order(user)), _pay(_first_purchase(stranger))
+        cancelled, waiting = _order(user, package="topup_200"), _order(user, package="topup_60", coupon="SPRING10")
+        cancel_order(cancelled, actor_id=user.pk)
+        start_payment(waiting, slug=SLUG)
+    _redeem(user)
+    return Bought(*(Order.objects.get(pk=each.pk) for each in (paid, refunded, waiting, cancelled, first)))
+
+
 @contextmanager
 def scripted_gateway() -> Iterator[None]:
     """Payments are set up and reported without a gateway."""
@@ -101,8 +115,8 @@ def _order(user: User, *, package: str = "topup_20", coupon: str = "") -> Order:
     return place_order(kind=Order.Kind.TOP_UP, buyer=buyer, package_code=package, coupon_code=coupon)
 
 
-def _first_purchase() -> Order:
-    return place_order(kind=Order.Kind.PURCHASE, buyer=Buyer(STRANGER), package_code="starter")
+def _first_purchase(email: str = STRANGER) -> Order:
+    return place_order(kind=Order.Kind.PURCHASE, buyer=Buyer(email), package_code="starter")
 
 
 def _pay(order: Order) -> Order:
@@ -118,7 +132,7 @@ def _refund(order: Order) -> Order:
         amount_minor=payment.amount_minor,
         reason="paid twice",
         actor_id=operator.pk,
-        key="showroom",
+        key=f"showroom:{order.pk}",
         by_hand=True,
     )
     return order
