@@ -60,25 +60,26 @@ def test_no_page_is_left_out_and_all_take_the_same_statements_for_everybody(seed
         assert addresses.forgotten(walks) == set()
         assert "user12@example.com" in light.title
         assert sum(statements_of(stranger).values()) > 0 < sum(statements_of(newcomer).values())
-        of_heavy, of_light = statements_of(heavy), statements_of(light)
-        assert list(of_heavy.values()) == list(of_light.values()), differing(of_heavy, of_light)
+        assert differing(heavy, light) == []
         before = statements_of(operator)
         list(addresses.walks(orders=2))  # more of everything that staff see
-        grown = {address: count for address, count in statements_of(operator).items() if count > before[address]}
+        lists = operator._replace(addresses={each: 200 for each in before if not each.endswith(("change/", "history/"))})
+        grown = {address: count for address, count in statements_of(lists).items() if count > before[address]}
         assert grown == {}
 
 
-def statements_of(walk, part=""):
-    found = {}
-    for address, status in walk.addresses.items():
-        if part in address:
-            found[address] = pages.count_statements(walk.client, address, status)
-    return found
+def statements_of(walk):
+    return {
+        address: pages.count_statements(walk.client, address, status) for address, status in walk.addresses.items()
+    }
 
 
 def differing(left, right):
-    pairs = zip(left.items(), right.items(), strict=False)
-    return [(one, other) for one, other in pairs if one[1] != other[1]]
+    """The pages that take one more statements than the other; not of a request that one of them never made."""
+    found = zip(statements_of(left).items(), statements_of(right).items(), strict=True)
+    statuses = zip(left.addresses.values(), right.addresses.values(), strict=True)
+    pairs = zip(found, statuses, strict=True)
+    return [(one, other) for (one, other), (here, there) in pairs if here == there and one[1] != other[1]]
 
 
 def test_a_report_says_what_each_page_takes(seeded, capsys):
