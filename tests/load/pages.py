@@ -45,9 +45,9 @@ class Visit(NamedTuple):
 def main() -> None:
     options = parser().parse_args()
     with seed.database(options.database_url):
-        from billing.models import UsageRecord
+        from accounts.models import User
 
-        if options.rows and not UsageRecord.objects.exists():
+        if not User.objects.exists():
             seed.fill(rows=options.rows, users=options.users, days=options.days)
         with furnished():
             report(options)

@@ -123,7 +123,7 @@ def fill(*, rows: int, users: int, days: int) -> None:
         step(plan)
         print(f"{step.__name__.strip('_'):>12} {time.perf_counter() - started:8.1f} s", flush=True)
     elapsed = time.perf_counter() - begun
-    print(f"{rows:,} rows in {elapsed:.1f} s, {elapsed / rows * 1_000_000:.1f} s per million", flush=True)
+    print(f"{rows:,} rows in {elapsed:.1f} s, {elapsed / max(rows, 1) * 1_000_000:.1f} s per million", flush=True)
 
 
 def _check_books() -> None:

@@ -63,15 +63,13 @@ def test_no_page_is_left_out_and_all_take_the_same_statements_for_everybody(seed
         assert differing(heavy, light) == []
         before = statements_of(operator)
         list(addresses.walks(orders=2))  # more of everything that staff see
-        lists = operator._replace(addresses={each: 200 for each in before if not each.endswith(("change/", "history/"))})
-        grown = {address: count for address, count in statements_of(lists).items() if count > before[address]}
-        assert grown == {}
+        lists = [each for each in before if not each.endswith(("change/", "history/"))]
+        after = statements_of(operator._replace(addresses=dict.fromkeys(lists, 200)))
+        assert [address for address in lists if after[address] > before[address]] == []
 
 
 def statements_of(walk):
-    return {
-        address: pages.count_statements(walk.client, address, status) for address, status in walk.addresses.items()
-    }
+    return {address: pages.count_statements(walk.client, address, status) for address, status in walk.addresses.items()}
 
 
 def differing(left, right):
