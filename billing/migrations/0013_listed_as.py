@@ -16,7 +16,7 @@ def begin_anew(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0011_rolled_costs")]
+    dependencies = [("billing", "0012_prompt_rule")]
     operations = [
         migrations.RunPython(begin_anew, begin_anew),
         migrations.CreateModel(
