@@ -155,10 +155,10 @@ def span_of_nearest(
 ) -> Span:
     """The part of a span in which the `limit` requests nearest to a moment lie, or all there are.
 
-    Without it a filter that next to nothing passes would read all requests of the user. Where roll-ups cannot tell, or
-    everything passes, it is the whole span.
+    Without it a filter that next to nothing passes would read all requests of the user. Where roll-ups cannot tell,
+    it is the whole span.
     """
-    if mark is None or scope.needs_rows or not scope.is_narrow:
+    if mark is None or scope.needs_rows:
         return span
     matching = _part_of("succeeded" if scope.status else "requests", scope.is_stream)
     rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(Span(floor_hour(span.start), min(mark, span.end))))

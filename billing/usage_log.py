@@ -158,15 +158,21 @@ def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:
 def _before(user: User, where: LogFilter, cursor: UUID | None, *, limit: int) -> list[UsageRecord]:
     """The newest ones, or those before a cursor, newest first."""
     before = _time_of(cursor) if cursor else where.reach.end
-    span = span_of_nearest(where.scope(user), where.reach, mark=rolled_until(), limit=limit, before=before)
-    rows = _matching(user, where, span)
+    rows = _matching(user, where, _span_of_nearest(user, where, limit=limit, before=before))
     return list((rows.filter(id__lt=cursor) if cursor else rows).order_by("-id")[:limit])
 
 
 def _after(user: User, where: LogFilter, cursor: UUID, *, limit: int) -> list[UsageRecord]:
     """Those after a cursor, oldest first."""
-    span = span_of_nearest(where.scope(user), where.reach, mark=rolled_until(), limit=limit, after=_time_of(cursor))
+    span = _span_of_nearest(user, where, limit=limit, after=_time_of(cursor))
     return list(_matching(user, where, span).filter(id__gt=cursor).order_by("id")[:limit])
+
+
+def _span_of_nearest(user: User, where: LogFilter, *, limit: int, **moment: datetime) -> Span:
+    scope = where.scope(user)
+    if not scope.is_narrow:
+        return where.reach
+    return span_of_nearest(scope, where.reach, mark=rolled_until(), limit=limit, **moment)
 
 
 def _time_of(cursor: UUID) -> datetime:
