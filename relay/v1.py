@@ -1,7 +1,7 @@
 """The OpenAI-compatible API: DRF views with a short asynchronous dispatch of their own."""
 
 import logging
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 from django.conf import settings
@@ -15,15 +15,7 @@ from relay.asgi import EventStream
 from relay.authentication import KeyAuthentication
 from relay.dialects.base import JSON, Dialect
 from relay.dialects.chat import CHAT
-from relay.dialects.completions import COMPLETIONS
-from relay.dialects.embeddings import EMBEDDINGS
-from relay.dialects.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
 from relay.dialects.messages import MESSAGES, parse_count
-from relay.dialects.moderations import MODERATIONS
-from relay.dialects.rerank import RERANK
-from relay.dialects.responses import RESPONSES
-from relay.dialects.speech import SPEECH
-from relay.dialects.transcriptions import TRANSCRIPTIONS, TRANSLATIONS
 from relay.endpoints import Endpoint
 from relay.errors import InternalError, error_object, error_response
 from relay.exchange import Exchange
@@ -104,9 +96,9 @@ class RelayView(APIView):
 
 
 class Generation(RelayView):
-    """Asks a model, in one dialect."""
+    """Asks a model, in the dialect that `as_view` is given; also pinned to one provider's channels."""
 
-    dialect: ClassVar[Dialect]
+    dialect: Dialect = CHAT
 
     async def post(self, request: HttpRequest, caller: TokenSnapshot, provider: str | None = None) -> HttpResponseBase:
         assert self.gate is not None
@@ -130,84 +122,6 @@ class Generation(RelayView):
 
     def error_body(self, error: DomainError) -> dict[str, Any]:
         return self.dialect.error_body(error)
-
-
-class ChatCompletions(Generation):
-    """`POST /v1/chat/completions`, also pinned to one provider's channels."""
-
-    dialect = CHAT
-
-
-class Completions(Generation):
-    """`POST /v1/completions`: legacy, made of chat completions."""
-
-    dialect = COMPLETIONS
-
-
-class Responses(Generation):
-    """`POST /v1/responses`."""
-
-    dialect = RESPONSES
-
-
-class Messages(Generation):
-    """`POST /v1/messages`: Anthropic's dialect."""
-
-    dialect = MESSAGES
-
-
-class Embeddings(Generation):
-    """`POST /v1/embeddings`."""
-
-    dialect = EMBEDDINGS
-
-
-class Rerank(Generation):
-    """`POST /v1/rerank`."""
-
-    dialect = RERANK
-
-
-class Moderations(Generation):
-    """`POST /v1/moderations`."""
-
-    dialect = MODERATIONS
-
-
-class Images(Generation):
-    """`POST /v1/images/generations`."""
-
-    dialect = IMAGES
-
-
-class ImageEdits(Generation):
-    """`POST /v1/images/edits`: a form with pictures."""
-
-    dialect = IMAGE_EDITS
-
-
-class ImageVariations(Generation):
-    """`POST /v1/images/variations`: a form with a picture."""
-
-    dialect = IMAGE_VARIATIONS
-
-
-class Speech(Generation):
-    """`POST /v1/audio/speech`: each character of the input is charged as one input token."""
-
-    dialect = SPEECH
-
-
-class Transcriptions(Generation):
-    """`POST /v1/audio/transcriptions`: a form with a file."""
-
-    dialect = TRANSCRIPTIONS
-
-
-class Translations(Generation):
-    """`POST /v1/audio/translations`: the same, into English."""
-
-    dialect = TRANSLATIONS
 
 
 class CountTokens(RelayView):

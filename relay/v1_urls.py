@@ -3,23 +3,37 @@
 from django.urls import path, re_path
 
 from relay import balance, v1
+from relay.dialects.chat import CHAT
+from relay.dialects.completions import COMPLETIONS
+from relay.dialects.embeddings import EMBEDDINGS
+from relay.dialects.images import IMAGE_EDITS, IMAGE_VARIATIONS, IMAGES
+from relay.dialects.messages import MESSAGES
+from relay.dialects.moderations import MODERATIONS
+from relay.dialects.rerank import RERANK
+from relay.dialects.responses import RESPONSES
+from relay.dialects.speech import SPEECH
+from relay.dialects.transcriptions import TRANSCRIPTIONS, TRANSLATIONS
+
+GENERATIONS = {
+    "chat/completions": CHAT,
+    "completions": COMPLETIONS,
+    "responses": RESPONSES,
+    "messages": MESSAGES,
+    "embeddings": EMBEDDINGS,
+    "rerank": RERANK,
+    "moderations": MODERATIONS,
+    "images/generations": IMAGES,
+    "images/edits": IMAGE_EDITS,
+    "images/variations": IMAGE_VARIATIONS,
+    "audio/speech": SPEECH,
+    "audio/transcriptions": TRANSCRIPTIONS,
+    "audio/translations": TRANSLATIONS,
+    "ai/<str:provider>/chat/completions": CHAT,
+}
 
 urlpatterns = [
-    path("chat/completions", v1.ChatCompletions.as_view()),
-    path("completions", v1.Completions.as_view()),
-    path("responses", v1.Responses.as_view()),
-    path("embeddings", v1.Embeddings.as_view()),
-    path("rerank", v1.Rerank.as_view()),
-    path("moderations", v1.Moderations.as_view()),
-    path("images/generations", v1.Images.as_view()),
-    path("images/edits", v1.ImageEdits.as_view()),
-    path("images/variations", v1.ImageVariations.as_view()),
-    path("audio/speech", v1.Speech.as_view()),
-    path("audio/transcriptions", v1.Transcriptions.as_view()),
-    path("audio/translations", v1.Translations.as_view()),
-    path("messages", v1.Messages.as_view()),
+    *(path(address, v1.Generation.as_view(dialect=dialect)) for address, dialect in GENERATIONS.items()),
     path("messages/count_tokens", v1.CountTokens.as_view()),
-    path("ai/<str:provider>/chat/completions", v1.ChatCompletions.as_view()),
     path("ai/<str:provider>/models", v1.ModelList.as_view()),
     path("ai/<str:provider>/models/<path:model>", v1.ModelDetail.as_view()),
     path("models", v1.ModelList.as_view()),
