@@ -64,6 +64,11 @@ def test_a_slow_name_is_given_up(names, silence):
     both_fail(names, zone.name(silence), "could not be looked up within 0.5 s")
 
 
+def test_a_name_and_a_connection_have_five_seconds_each(settings):
+    assert 0 < settings.EGRESS_LOOKUP_TIMEOUT <= 5
+    assert 0 < settings.RELAY_CONNECT_TIMEOUT <= 5
+
+
 def test_a_slow_name_has_one_look_up_however_many_wait(names, clock, silence):
     host = zone.name(silence)
     for _ in range(5):
