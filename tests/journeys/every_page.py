@@ -113,7 +113,7 @@ UNNAMED = (  # the relay, the site API, allauth's former addresses, and what lea
         "favicon.ico",
     ),
     *("^chat/", "^completions", "^responses", "^messages", "^models", "^embeddings", "^rerank", "^moderations"),
-    *("^images/", "^audio/"),
+    *("^images", "^audio"),
 )
 
 
