@@ -22,7 +22,7 @@ from tests.factories import give, make_price, make_token
 from tokens.models import Token
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db]
-OLD_DAYS = 20
+OLD_DAYS = 8
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def now():
 
 @pytest.fixture
 def token(alice, now):
-    """A key whose usage of twenty days is rolled up, and whose books agree."""
+    """A key whose usage of eight days is rolled up, and whose books agree."""
     give(alice, "100")
     token = make_token(alice)
     make_records(token, minutes_before(now, 24, step=OLD_DAYS * 60), is_stream=True)
