@@ -228,14 +228,14 @@ class AnyUsage(TestCase):
 
     @hypothesis_settings(max_examples=8)
     @given(*ANYTHING)
-    def test_sums_are_the_sums_of_the_rows(self, *anything):
-        self.check(*anything)
+    def test_sums_are_the_sums_of_the_rows(self, made, one_end, other_end, hours_rolled):
+        self.check(made, one_end, other_end, hours_rolled)
 
     @pytest.mark.soak
     @hypothesis_settings(max_examples=250)
     @given(*ANYTHING)
-    def test_many_sums_are_the_sums_of_the_rows(self, *anything):
-        self.check(*anything)
+    def test_many_sums_are_the_sums_of_the_rows(self, made, one_end, other_end, hours_rolled):
+        self.check(made, one_end, other_end, hours_rolled)
 
     def check(self, made, one_end, other_end, hours_rolled):
         owner = make_user()
