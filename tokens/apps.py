@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 class TokensConfig(AppConfig):
     name = "tokens"
-    verbose_name = _("Tokens")  # what the staff admin calls the section
+    verbose_name = _("Keys and groups")  # what the staff admin calls the section
 
     def ready(self) -> None:
         """Connect the receivers, and teach the addresses what a token's id looks like."""
