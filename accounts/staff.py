@@ -43,7 +43,7 @@ _make_headers = unfold_list.result_headers
 
 
 def _headers_once(changes: ChangeList) -> Iterator[dict[str, Any]]:
-    """Unfold makes the headers of a list anew for each of its rows: half the time of the page."""
+    """Unfold makes the headers of a list anew for each of its rows: a third of the time of a page."""
     made: list[dict[str, Any]] = vars(changes).setdefault("made_headers", [])
     if not made:
         made += _make_headers(changes)

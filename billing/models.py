@@ -445,7 +445,7 @@ class UsageRollup(models.Model):
     class Meta:
         indexes = [
             # All that pages sum is in the index: a user's rows lie side by side there, but one to a page in the table.
-            # Not as keys: PostgreSQL overrates what it costs to skip those that a filter leaves out, and reads it all.
+            # Not as keys: filters on several of them then led PostgreSQL to read the whole table.
             models.Index(
                 fields=["user", "hour"],
                 include=["token", "model", "group", "listed_as", *ROLLED_SUMS, *STREAMED_SUMS],
