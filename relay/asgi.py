@@ -177,6 +177,7 @@ def patient(send: Send) -> Iterator[Send]:
                 await send(message)
         except TimeoutError:
             hang_up(send)
+            await asyncio.sleep(0)  # the server learns of it now, or it would complain about half an answer
             raise SlowReader from None
 
     try:

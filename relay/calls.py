@@ -14,6 +14,7 @@ from relay.dialects.base import JSON, Conversion, Dialect, RelayRequest, StreamM
 from relay.dialects.chat import CHAT
 from relay.dialects.converting import ConvertingMeter
 from relay.dialects.cost import with_cost
+from relay.dialects.private import public, tells_private
 from relay.overrides import merge
 from relay.routing import Target
 
@@ -93,7 +94,9 @@ class Native:
         return self.spoken.new_meter(self._request)
 
     def whole(self, raw: bytes, answer: Mapping[str, Any], charge: NanoUSD) -> bytes:
-        return orjson.dumps(with_cost(answer, charge)) if self._request.wants_cost else raw
+        if self._request.wants_cost:
+            return orjson.dumps(with_cost(public(answer), charge))
+        return orjson.dumps(public(answer)) if tells_private(answer) else raw
 
 
 class Converted:

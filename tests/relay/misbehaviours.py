@@ -139,6 +139,21 @@ async def always_whole(wire):
 
 
 @behaviour
+async def tells_of_itself(wire):
+    """Who it is, and what it takes from the operator, beside a good answer."""
+    wire.said("".join(WORDS))
+    usage = {"prompt_tokens": 9, "completion_tokens": 5, "cost": 0.00042, "cost_details": {"upstream": 0.0004}}
+    if not wire.is_stream:
+        await wire.whole(whole("".join(WORDS), usage=usage, provider="Somebody"))
+        return
+    await wire.head()
+    for word in WORDS:
+        await wire.event(chunk(word, provider="Somebody"))
+    await wire.event(chunk(finish="stop", provider="Somebody", usage=usage))
+    await wire.done()
+
+
+@behaviour
 async def always_streamed(wire):
     await wire.head()
     await wire.answer(*WORDS)

@@ -209,3 +209,20 @@ class TestSecretThoughts:
     def test_of_a_whole_answer(self, usage, texts):
         empty = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "length"}
         assert len(read_answer({"choices": [empty], "usage": usage}).texts) == texts
+
+
+def test_what_an_upstream_tells_of_itself_is_not_passed_on():
+    meter = Meter(show_usage=True)
+    told = {"prompt_tokens": 9, "completion_tokens": 2}
+    private = {"cost": 0.001, "cost_details": {"upstream_inference_cost": 0.0005}, "is_byok": False}
+    first = meter.forward(chunk("Hello", provider="Somebody"))
+    last = meter.forward(chunk(finish="stop", provider="Somebody", usage=told | private))
+    assert b"Somebody" not in first + last
+    assert orjson.loads(data_of(first))["choices"][0]["delta"] == {"content": "Hello"}
+    assert orjson.loads(data_of(last))["usage"] == told
+    assert meter.reported.usage == Usage(input=9, output=2)
+
+
+def test_a_word_of_the_same_name_in_a_text_changes_nothing():
+    event = chunk('{"provider": "Somebody", "cost": 1}')
+    assert Meter(show_usage=True).forward(event) is event

@@ -12,6 +12,7 @@ from config.kernel.errors import DomainError
 from config.kernel.money import NanoUSD, decimal_usd
 from relay import sse
 from relay.dialects.chat.answer import delta_texts, has_thought, usage_object
+from relay.dialects.private import public, tells_private
 from relay.errors import error_bytes
 
 
@@ -37,12 +38,13 @@ class Meter:
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for the end mark, errors and a usage event that is not to be seen.
+        """The event's bytes, unchanged but for what is private to the upstream; None for the end mark, errors and a
+        usage event that is not to be seen.
 
         Raises BrokenEvent for data that is no JSON object.
         """
         if event.startswith(b"data: {") and (chunk := _json(event[6:])) is not None:  # line ends are JSON's white space
-            return event if self._note(chunk) else None
+            return self._shown(event, chunk)
         data = sse.data_of(event)
         if data == sse.DONE:
             self.is_done = True
@@ -52,7 +54,12 @@ class Meter:
         chunk = _json(data)
         if chunk is None:
             return self._forward_lines(data)
-        return event if self._note(chunk) else None
+        return self._shown(event, chunk)
+
+    def _shown(self, event: bytes, chunk: dict[str, Any]) -> bytes | None:
+        if not self._note(chunk):
+            return None
+        return sse.encode(orjson.dumps(public(chunk))) if tells_private(chunk) else event
 
     def _forward_lines(self, data: bytes) -> bytes | None:
         """Events between which the blank line was forgotten, with their blank lines."""

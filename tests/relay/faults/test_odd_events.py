@@ -74,6 +74,16 @@ def test_a_whole_answer_becomes_the_stream_that_was_asked_for(case):
     assert (record.status, record.rule, record.output_tokens) == ("settled", "reported", 8)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("asked", [{}, {"usage": {"include": True}}])
+def test_who_the_upstream_is_and_what_it_takes_stay_with_the_operator(case, stream, asked):
+    here = case("tells-of-itself")
+    told = here.ask("tells-of-itself", stream=stream, **asked)
+    assert told.text == "One two three four five."
+    assert [word for word in (b"Somebody", b"0.0004", b"cost_details") if word in told.body] == []
+    assert here.bill(told).rule == "reported"
+
+
 def test_a_whole_answer_may_be_compressed(case):
     here = case("gzip-of-a-whole-answer")
     told = here.ask("gzip-of-a-whole-answer", stream=False)
