@@ -84,7 +84,7 @@ def test_who_says_how_long_is_taken_at_their_word(caller_of):
 def test_too_little_for_any_answer_is_refused_before_the_upstream(caller_of):
     alice, answer, sent = ask(caller_of, balance="0.0005")
     assert (answer.status_code, sent) == (402, None)
-    assert "/pricing" in answer.json()["error"]["message"]
+    assert "/topup" in answer.json()["error"]["message"]
     assert alice.records == []
 
 
