@@ -6,8 +6,13 @@ Resellers such as OpenRouter say both, unasked. A customer is to see neither.
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from relay import sse
+
 _NAMES = ("provider",)
 _COSTS = ("cost", "cost_details", "is_byok")
+_CARRIED = ("response", "message")  # an answer in an event of Responses and of Messages
 
 
 def tells_private(answer: Mapping[str, Any]) -> bool:
@@ -21,6 +26,16 @@ def public(answer: Mapping[str, Any]) -> dict[str, Any]:
     if _tells_cost(told.get("usage")):
         told["usage"] = {name: value for name, value in told["usage"].items() if name not in _COSTS}
     return told
+
+
+def public_event(event: bytes, told: Mapping[str, Any]) -> bytes:
+    """An event of a stream without it, whether the event tells it or the answer that the event carries."""
+    carried = {name: public(told[name]) for name in _CARRIED if isinstance(told.get(name), dict)}
+    if not tells_private(told) and all(told[name] == part for name, part in carried.items()):
+        return event
+    kind = told.get("type")
+    name = b"event: %s\n" % kind.encode() if isinstance(kind, str) and kind.isprintable() else b""
+    return name + sse.encode(orjson.dumps({**public(told), **carried}))
 
 
 def _tells_cost(usage: Any) -> bool:

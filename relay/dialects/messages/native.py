@@ -14,6 +14,7 @@ from relay.dialects.cost import told_in
 from relay.dialects.delivered import SEALED, Delivered, object_of
 from relay.dialects.messages.blocks import json_text
 from relay.dialects.messages.errors import error_event
+from relay.dialects.private import public_event
 
 MESSAGE_STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TELLING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"', b'"ping"')
@@ -39,7 +40,7 @@ class MessagesMeter:
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for an error and for `message_stop`, which is kept for `end`.
+        """The event's public bytes, or None for an error and for `message_stop`, which is kept for `end`.
 
         Raises BrokenEvent for data that is no JSON object, as far as it is looked at.
         """
@@ -49,6 +50,7 @@ class MessagesMeter:
         told = _telling(data)
         if told.get("type") == "ping":
             return event  # a sign of life that is no part of an answer
+        event = public_event(event, told)
         if told and not self._note(told, event):
             return None
         self.delivered += 1

@@ -14,6 +14,7 @@ from relay import sse
 from relay.dialects.base import NativeAnswer
 from relay.dialects.cost import told_in
 from relay.dialects.delivered import SEALED, Delivered, object_of
+from relay.dialects.private import public_event
 from relay.dialects.responses.events import Events, response_error
 
 _ENDED = ("completed", "incomplete")
@@ -37,7 +38,7 @@ class ResponsesMeter:
         self.delivered = 0
 
     def forward(self, event: bytes) -> bytes | None:
-        """The event's bytes unchanged, or None for an error and for the last event, which is kept for `end`.
+        """The event's public bytes, or None for an error and for the last event, which is kept for `end`.
 
         Raises BrokenEvent for data that is no JSON object.
         """
@@ -47,6 +48,7 @@ class ResponsesMeter:
         told = object_of(data)
         if not told:
             raise sse.BrokenEvent("an event's data is no JSON object")
+        event = public_event(event, told)
         match told.get("type"):
             case "response.completed" | "response.incomplete":
                 self._end(event, _object(told.get("response")))
