@@ -82,7 +82,7 @@ def notice(request: HttpRequest) -> HttpResponse:
     form = NoticeForm(request.POST)
     if not form.is_valid():
         return _page(request, notice=form, status=400)
-    set_notice(user_id=_user(request).pk, below=form.cleaned_data["below"])
+    set_notice(user_id=_user(request).pk, below=form.cleaned_data["below"], host=host_of(request))
     messages.success(request, _("Notice saved."))
     return redirect("wallet")
 

@@ -3,17 +3,21 @@
 import pytest
 from django.core import mail
 from django.db.models import F
+from django.urls import reverse
 
 from billing.lots import place_hold, settle
 from billing.low_balance import send_notices, set_notice
 from billing.models import Wallet
 from billing.tasks import tell_low_balances
 from config.celery import app
+from config.hosts import KnownHosts
 from config.kernel.errors import InvalidInput
 from config.kernel.money import MAX_NANO, usd
 from tests.billing.crew import ending
 from tests.factories import give, make_hold, make_token, make_user
 from tests.tokens.races import at_once
+from tokens import sites
+from tokens.models import Site
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db]
 
@@ -40,6 +44,23 @@ def test_below_the_mark_one_mail_goes_out(lin):
     assert message.to == ["lin@example.com"]
     assert "$4.99" in message.subject + message.body
     assert "/wallet" in message.body
+
+
+def test_the_mail_speaks_for_the_site_where_it_was_asked_for(lin, client_of, settings):
+    settings.ALLOWED_HOSTS = KnownHosts(["testserver"])
+    settings.SITE_URL, host = "https://console.example.com", "ai.example.com"
+    Site.objects.create(host=host, name="Acme AI")
+    sites.load()
+    answer = client_of(lin).post(reverse("wallet-notice"), {"below": "5"}, headers={"host": host})
+    assert answer.status_code in {302, 303}
+    spend(lin, "6")
+    send_notices()
+    (message,) = mail.outbox
+    assert message.subject.startswith("Acme AI: ")
+    assert message.from_email.startswith("Acme AI <")
+    assert "https://ai.example.com/wallet" in message.body
+    assert settings.SITE_URL not in message.body
+    assert settings.SITE_NAME not in message.body
 
 
 def test_the_next_mail_goes_out_after_it_was_above_again(lin):
