@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -363,10 +365,10 @@ class UsageRecordAdmin(EndlessAdmin):
         (None, {"fields": ("id", "created_at", "settled_at", "lease_until", "status", "end_reason", "rule")}),
         (_("Call"), {"fields": ("user", "token_name", "group", "endpoint", "model", "is_stream")}),
         (_("Charge"), {"fields": ("charge_usd", "hold_usd", "cost_usd", "terms", "is_suspect")}),
-        (_("Tokens"), {"fields": tuple(f"{kind}_tokens" for kind in KINDS)}),
+        (pgettext_lazy("counted by models", "Tokens"), {"fields": tuple(f"{kind}_tokens" for kind in KINDS)}),
         (
             _("Upstream"),
-            {"fields": ("channel_name", "attempts", "http_status", "error_code", "first_byte_ms", "total_ms")},
+            {"fields": ("channel_name", "tried", "http_status", "error_code", "first_byte_ms", "total_ms")},
         ),
     )
 
@@ -413,6 +415,14 @@ class UsageRecordAdmin(EndlessAdmin):
     @admin.display(description=_("channel"))
     def channel_label(self, record: UsageRecord) -> str:
         return record.channel_name or "–"
+
+    @admin.display(description=_("attempts"))
+    def tried(self, record: UsageRecord) -> str:
+        """Each on a line: the channel, how it answered, and after how long."""
+        told = [[each.get(part) for part in ("channel", "status", "error")] for each in record.attempts]
+        times = [f"{each.get('ms', 0)} ms" for each in record.attempts]
+        lines = [" · ".join(str(part) for part in [*parts, ms] if part) for parts, ms in zip(told, times, strict=True)]
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or "–"
 
     @admin.display(description=_("terms"))
     def terms(self, record: UsageRecord) -> str:

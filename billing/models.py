@@ -210,7 +210,9 @@ class PriceOverride(PriceColumns):
 class Wallet(models.Model):
     """A user's credit account. Changed only by conditional UPDATEs in `ledger` and `holds`."""
 
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="wallet")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.PROTECT, related_name="wallet"
+    )
     balance = models.BigIntegerField(_("balance"), default=0, editable=False)
     held = models.BigIntegerField(_("held"), default=0, editable=False)
     debt = models.BigIntegerField(
@@ -218,6 +220,9 @@ class Wallet(models.Model):
     )
     notify_below = models.BigIntegerField(
         _("notice below"), null=True, editable=False, help_text=_("Empty: no notice when the balance is low.")
+    )
+    notify_host = models.CharField(  # whose name the notice bears: the site's at which it was asked for
+        max_length=253, default="", db_default="", editable=False
     )
     is_notified = models.BooleanField(default=False, db_default=False, editable=False)  # until it is above again
 
@@ -253,7 +258,7 @@ class LedgerEntry(models.Model):
         ADJUSTMENT = "adjustment", _("Adjustment")
         EXPIRY = "expiry", _("Expiry")
 
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="entries")
+    wallet = models.ForeignKey(Wallet, verbose_name=_("wallet"), on_delete=models.PROTECT, related_name="entries")
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     amount = models.BigIntegerField(_("amount"))
     balance_after = models.BigIntegerField(_("balance after"))
@@ -261,7 +266,12 @@ class LedgerEntry(models.Model):
     reference = models.CharField(_("reference"), max_length=120, blank=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger_actions"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="ledger_actions",
     )
     created_at = models.DateTimeField(_("time"), default=timezone.now)
 
@@ -320,44 +330,48 @@ class UsageRecord(models.Model):
         PROMPT = "prompt", _("Charged for the prompt: the key's calls were left too often before an answer")
         NOTHING = "nothing", _("Nothing delivered, nothing charged")
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    token = models.ForeignKey("tokens.Token", on_delete=models.PROTECT, related_name="+", db_index=False)
-    token_name = models.CharField(max_length=80)
-    group = models.CharField(max_length=40)
-    endpoint = models.CharField(max_length=40)
-    is_stream = models.BooleanField()
-    model = models.CharField(max_length=120)
+    id = models.UUIDField(_("request id"), primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    token = models.ForeignKey(
+        "tokens.Token", verbose_name=_("token"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    token_name = models.CharField(_("token"), max_length=80)
+    group = models.CharField(_("group"), max_length=40)
+    endpoint = models.CharField(_("endpoint"), max_length=40)
+    is_stream = models.BooleanField(_("streamed"))
+    model = models.CharField(_("model"), max_length=120)
     price = models.ForeignKey(ModelPrice, on_delete=models.PROTECT, related_name="+", db_index=False)
     prices = models.JSONField()
     ratio_ppm = models.BigIntegerField()
     channel_id = models.BigIntegerField(null=True)
-    channel_name = models.CharField(max_length=80, blank=True)
-    attempts = models.JSONField(default=list)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    channel_name = models.CharField(_("channel"), max_length=80, blank=True)
+    attempts = models.JSONField(_("attempts"), default=list)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.OPEN)
     hold = models.BigIntegerField()
     charge = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(null=True)
-    cache_read_tokens = models.BigIntegerField(null=True)
-    cache_write_tokens = models.BigIntegerField(null=True)
-    output_tokens = models.BigIntegerField(null=True)
-    reasoning_tokens = models.BigIntegerField(null=True)
-    cache_write_1h_tokens = models.BigIntegerField(null=True)
-    audio_input_tokens = models.BigIntegerField(null=True)
-    audio_output_tokens = models.BigIntegerField(null=True)
-    image_input_tokens = models.BigIntegerField(null=True)
+    input_tokens = models.BigIntegerField(_("input tokens"), null=True)
+    cache_read_tokens = models.BigIntegerField(_("cached input tokens"), null=True)
+    cache_write_tokens = models.BigIntegerField(_("cache write tokens"), null=True)
+    output_tokens = models.BigIntegerField(_("output tokens"), null=True)
+    reasoning_tokens = models.BigIntegerField(_("reasoning tokens"), null=True)
+    cache_write_1h_tokens = models.BigIntegerField(_("cache write tokens, one hour"), null=True)
+    audio_input_tokens = models.BigIntegerField(_("audio input tokens"), null=True)
+    audio_output_tokens = models.BigIntegerField(_("audio output tokens"), null=True)
+    image_input_tokens = models.BigIntegerField(_("image input tokens"), null=True)
     cost = models.BigIntegerField(_("cost"), null=True)
-    end_reason = models.CharField(max_length=20, choices=EndReason.choices, blank=True)
-    rule = models.CharField(max_length=12, choices=Rule.choices, blank=True)
-    is_suspect = models.BooleanField(default=False)
-    http_status = models.PositiveSmallIntegerField(null=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    first_byte_ms = models.PositiveIntegerField(null=True)
-    total_ms = models.PositiveIntegerField(null=True)
-    created_at = models.DateTimeField()
+    end_reason = models.CharField(_("end"), max_length=20, choices=EndReason.choices, blank=True)
+    rule = models.CharField(_("billing rule"), max_length=12, choices=Rule.choices, blank=True)
+    is_suspect = models.BooleanField(_("suspect"), default=False)
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    first_byte_ms = models.PositiveIntegerField(_("first byte, ms"), null=True)
+    total_ms = models.PositiveIntegerField(_("total, ms"), null=True)
+    created_at = models.DateTimeField(_("time"))
     counted_on = models.DateField(null=True)  # the day of its token that the hold and the charge count in
-    settled_at = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField()
+    settled_at = models.DateTimeField(_("settled"), null=True)
+    lease_until = models.DateTimeField(_("lease until"))
 
     class Meta:
         verbose_name = _("usage record")
@@ -419,30 +433,36 @@ class UsageRollup(models.Model):
     `cost` what the upstreams took, as far as that is known, and `costed_charge` what was charged for those requests.
     """
 
-    hour = models.DateTimeField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    token = models.ForeignKey("tokens.Token", on_delete=models.PROTECT, related_name="+", db_index=False)
-    model = models.CharField(max_length=120)
-    group = models.CharField(max_length=40)
-    listed_as = models.CharField(max_length=40, default="")
-    channel_id = models.BigIntegerField(null=True)
-    counted_on = models.DateField(null=True)
-    requests = models.BigIntegerField()
-    succeeded = models.BigIntegerField()
-    input_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    output_tokens = models.BigIntegerField()
-    charge = models.BigIntegerField()
-    streamed_requests = models.BigIntegerField(default=0)
-    streamed_succeeded = models.BigIntegerField(default=0)
-    streamed_input_tokens = models.BigIntegerField(default=0)
-    streamed_cached_tokens = models.BigIntegerField(default=0)
-    streamed_output_tokens = models.BigIntegerField(default=0)
-    streamed_charge = models.BigIntegerField(default=0)
-    cost = models.BigIntegerField(default=0)
-    costed_charge = models.BigIntegerField(default=0)
+    hour = models.DateTimeField(_("hour"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    token = models.ForeignKey(
+        "tokens.Token", verbose_name=_("token"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    model = models.CharField(_("model"), max_length=120)
+    group = models.CharField(_("group"), max_length=40)
+    listed_as = models.CharField(_("listed as"), max_length=40, default="")
+    channel_id = models.BigIntegerField(_("channel"), null=True)
+    counted_on = models.DateField(_("day of its token"), null=True)
+    requests = models.BigIntegerField(_("requests"))
+    succeeded = models.BigIntegerField(_("succeeded"))
+    input_tokens = models.BigIntegerField(_("input tokens"))
+    cached_tokens = models.BigIntegerField(_("cached input tokens"))
+    output_tokens = models.BigIntegerField(_("output tokens"))
+    charge = models.BigIntegerField(_("charge"))
+    streamed_requests = models.BigIntegerField(_("requests, streamed"), default=0)
+    streamed_succeeded = models.BigIntegerField(_("succeeded, streamed"), default=0)
+    streamed_input_tokens = models.BigIntegerField(_("input tokens, streamed"), default=0)
+    streamed_cached_tokens = models.BigIntegerField(_("cached input tokens, streamed"), default=0)
+    streamed_output_tokens = models.BigIntegerField(_("output tokens, streamed"), default=0)
+    streamed_charge = models.BigIntegerField(_("charge, streamed"), default=0)
+    cost = models.BigIntegerField(_("cost"), default=0)
+    costed_charge = models.BigIntegerField(_("charge with a known cost"), default=0)
 
     class Meta:
+        verbose_name = _("usage of an hour")
+        verbose_name_plural = _("usage by hour")
         indexes = [
             # All that pages sum is in the index: a user's rows lie side by side there, but one to a page in the table.
             # Not as keys: filters on several of them then led PostgreSQL to read the whole table.

@@ -61,7 +61,7 @@ GROUPS: tuple[dict[str, Any], ...] = (
         "description_zh": "低价特惠 | 7.5 折 | Gemini (Vertex)、Claude (AWS、Anthropic)",
         "ratio_ppm": PPM * 75 // 100,
     },
-    {"code": "default", "description": "Default", "description_zh": "Default", "is_default": True},
+    {"code": "default", "description": "Default", "description_zh": "默认分组", "is_default": True},
 )
 
 # Yuan, base quota, bonus quota: each is on sale as a top-up and as a first purchase.

@@ -67,7 +67,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(Group)
 class GroupAdmin(StaffAdmin):
     form = GroupForm
-    list_display = ("code", "ratio_label", "description", "is_public", "is_default", "is_auto", "sort_order")
+    list_display = ("code", "ratio_label", "about", "is_public", "is_default", "is_auto", "sort_order")
     search_fields = ("code", "description")
     readonly_fields = ("who_has_access",)
     fieldsets = (
@@ -78,6 +78,10 @@ class GroupAdmin(StaffAdmin):
     @admin.display(description=_("ratio"), ordering="ratio_ppm")
     def ratio_label(self, group: Group) -> str:
         return group.ratio_label
+
+    @admin.display(description=_("description"), ordering="description")
+    def about(self, group: Group) -> str:
+        return group.local_description
 
     def get_fieldsets(self, request: HttpRequest, obj: Group | None = None) -> Any:
         """A group that does not exist yet has nobody with access to show."""

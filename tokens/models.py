@@ -71,8 +71,10 @@ class Group(models.Model):
 class GroupAccess(models.Model):
     """A user's right to run keys in a group that is not open to everybody, and which group new keys start in."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="group_access")
-    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="access")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="group_access"
+    )
+    group = models.ForeignKey(Group, verbose_name=_("group"), on_delete=models.PROTECT, related_name="access")
     is_default = models.BooleanField(_("default for new keys"), default=False)
 
     class Meta:
@@ -105,8 +107,10 @@ class Token(models.Model):
         EXHAUSTED = "exhausted", _("Exhausted")
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_token_id, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="tokens")
-    group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="tokens")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.PROTECT, related_name="tokens"
+    )
+    group = models.ForeignKey(Group, verbose_name=_("group"), on_delete=models.PROTECT, related_name="tokens")
     name = models.CharField(_("name"), max_length=80)
     key_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     key_sealed = models.BinaryField(null=True, editable=False)
@@ -134,7 +138,7 @@ class Token(models.Model):
     month_spent = models.BigIntegerField(_("spent in its month, nano-dollars"), default=0, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
 
     objects = TokenQuerySet.as_manager()
 

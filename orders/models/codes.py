@@ -27,13 +27,18 @@ class CodeBatch(models.Model):
     )
     is_active = models.BooleanField(_("redeemable"), default=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("batch of codes")
-        verbose_name_plural = _("redemption codes")
+        verbose_name_plural = _("batches of codes")
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
@@ -43,7 +48,7 @@ class CodeBatch(models.Model):
 class RedemptionCode(models.Model):
     """One code: found by its keyed hash, exported from its sealed copy, redeemed once by conditional UPDATE."""
 
-    batch = models.ForeignKey(CodeBatch, on_delete=models.PROTECT, related_name="codes")
+    batch = models.ForeignKey(CodeBatch, verbose_name=_("batch"), on_delete=models.PROTECT, related_name="codes")
     code_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     code_sealed = models.BinaryField(editable=False)
     tail = models.CharField(_("ends in"), max_length=4, editable=False)

@@ -58,8 +58,10 @@ class PaymentAttempt(models.Model):
         CLOSED = "closed", _("Closed")
 
     number = models.CharField(_("number"), max_length=32, unique=True)
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="attempts")
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="attempts")
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="attempts")
+    account = models.ForeignKey(
+        ProviderAccount, verbose_name=_("payment account"), on_delete=models.PROTECT, related_name="attempts"
+    )
     amount_minor = models.PositiveBigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.CREATED)
@@ -100,10 +102,12 @@ class Payment(models.Model):
         MISMATCH = "mismatch", _("Wrong amount")
         LATE = "late", _("Too late")
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="payments")
+    account = models.ForeignKey(
+        ProviderAccount, verbose_name=_("payment account"), on_delete=models.PROTECT, related_name="payments"
+    )
     txn_id = models.CharField(_("transaction"), max_length=200)
     attempt = models.ForeignKey(PaymentAttempt, on_delete=models.PROTECT, related_name="payments")
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="payments")
     amount_minor = models.PositiveBigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
@@ -141,7 +145,9 @@ class WebhookEvent(models.Model):
         ORPHAN = "orphan", _("No such order")
         REVIEW = "review", _("In review")
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="events")
+    account = models.ForeignKey(
+        ProviderAccount, verbose_name=_("payment account"), on_delete=models.PROTECT, related_name="events"
+    )
     dedupe_key = models.CharField(max_length=200)
     kind = models.CharField(_("kind"), max_length=20)
     reference = models.CharField(_("attempt"), max_length=64, blank=True)
@@ -190,8 +196,8 @@ class Refund(models.Model):
         SUCCEEDED = "succeeded", _("Paid back")
         FAILED = "failed", _("Failed")
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, verbose_name=_("payment"), on_delete=models.PROTECT, related_name="refunds")
     amount_minor = models.PositiveBigIntegerField(_("amount"))
     currency = models.CharField(_("currency"), max_length=3)
     credit = models.BigIntegerField(_("credit taken back"), default=0)
@@ -204,7 +210,9 @@ class Refund(models.Model):
     error = models.CharField(_("error"), max_length=300, blank=True)
     tries = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField(default=timezone.now)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.PROTECT, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     done_at = models.DateTimeField(null=True)
 
@@ -232,7 +240,9 @@ class Refund(models.Model):
 class Statement(models.Model):
     """One account's payments of one day held against what its gateway says: what an operator reads in the morning."""
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="statements")
+    account = models.ForeignKey(
+        ProviderAccount, verbose_name=_("payment account"), on_delete=models.PROTECT, related_name="statements"
+    )
     day = models.DateField(_("day (UTC)"))
     checked = models.PositiveIntegerField(_("compared"), default=0)
     unanswered = models.PositiveIntegerField(_("not answered"), default=0)

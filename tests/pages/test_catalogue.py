@@ -1,8 +1,12 @@
 """The Chinese catalogue: complete, compiled, and with the same placeholders as the English."""
 
+import re
+
 import pytest
 
 from config import catalogue
+
+NARROW = re.compile(r"[一-鿿][,;:!?(]|[,;:!?)][一-鿿]")
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +37,12 @@ def test_placeholders_survive_translation(current):
 def test_strings_of_attributes_blocks_and_python_are_found(current):
     found = {message.id for message in current}
     assert {"Token Management", "%(credit)s of credit", "Profile saved.", "Time zone"} <= found
+
+
+def test_punctuation_beside_chinese_is_as_wide_as_the_characters(current):
+    shown = [re.sub(r"<[^>]+>", "", text) for message in current for text in texts_of(message)]
+    assert [text for text in shown if NARROW.search(text)] == []
+
+
+def texts_of(message):
+    return message.string if isinstance(message.string, (tuple, list)) else (message.string,)
