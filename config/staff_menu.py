@@ -18,7 +18,6 @@ SECTIONS = (
             (_("Users"), "group", "accounts", "user"),
             (_("Groups"), "percent", "tokens", "group"),
             (_("Tokens"), "key", "tokens", "token"),
-            (_("Sites"), "language", "tokens", "site"),
         ),
     ),
     (
@@ -59,6 +58,7 @@ SECTIONS = (
     (
         _("Site"),
         (
+            (_("Sites"), "language", "tokens", "site"),
             (_("Announcements"), "campaign", "config", "announcement"),
             (_("Page texts"), "article", "config", "sitetext"),
         ),

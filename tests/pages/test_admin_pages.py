@@ -3,8 +3,13 @@
 import re
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets, label_for_field
+from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import translation
 
+from accounts.models import User
 from config.staff_menu import SECTIONS
 from tests.factories import make_user
 from tests.pages.admin_pages import addresses
@@ -162,6 +167,51 @@ def test_the_wider_policy_is_for_the_admin_alone(staff):
     admin_policy = staff.get(reverse("admin:index")).headers["Content-Security-Policy"]
     assert "script-src 'self' 'unsafe-eval'" in admin_policy
     assert "unsafe" not in staff.get("/accounts/login/").headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("model", admin.site._registry, ids=lambda model: model.__name__)
+def test_every_column_and_field_has_a_name_in_chinese(model, rf):
+    request = rf.get("/admin/")
+    request.user = User(is_staff=True, is_superuser=True)
+    with translation.override("zh-hans"):
+        names = [str(name) for name in names_of(admin.site._registry[model], request)]
+        names += [str(model._meta.verbose_name), str(model._meta.verbose_name_plural)]
+    assert [name for name in names if name.isascii() and name not in ("ID", "Base URL")] == []
+
+
+def names_of(model_admin, request):
+    """What stands above columns and beside fields, inlines' too."""
+    fieldsets = model_admin.get_fieldsets(request, model_admin.model())
+    yield from (label_of(name, model_admin) for name in model_admin.get_list_display(request) if name != "__str__")
+    yield from (label_of(name, model_admin) for name in flatten_fieldsets(fieldsets))
+    for inline in model_admin.get_inline_instances(request):
+        yield from (label_of(name, inline) for name in flatten_fieldsets(inline.get_fieldsets(request)))
+
+
+def label_of(name, model_admin):
+    typed = model_admin.form.declared_fields.get(name)
+    return typed.label if typed and typed.label else label_for_field(name, model_admin.model, model_admin)
+
+
+CONSOLE_LINKS = (
+    *("relay_channel", "billing_modelprice", "tokens_group", "accounts_user"),
+    *("orders_package", "orders_order", "orders_codebatch", "tokens_site"),
+)
+
+
+def admin_links(client):
+    """Where the console's own side bar leads within the admin."""
+    page = client.get(reverse("profile")).content.decode()
+    return re.findall(r'class="side-link" href="(/admin/[^"]*)"', page)
+
+
+def test_the_consoles_side_bar_leads_staff_to_what_they_may_see(staff, client_of, alice):
+    business = reverse("staff-business")
+    assert admin_links(staff) == [business, *(list_url(name) for name in CONSOLE_LINKS)]
+    dave = make_user("dave@example.com", is_staff=True)
+    dave.user_permissions.add(Permission.objects.get(codename="view_channel"))
+    assert admin_links(client_of(dave)) == [reverse("admin:index"), list_url("relay_channel")]
+    assert admin_links(client_of(alice)) == []
 
 
 def test_the_side_bar_names_every_list(staff):
