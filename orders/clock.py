@@ -4,14 +4,12 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
-_NOW = {"postgresql": "SELECT clock_timestamp()", "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"}
-
 
 def database_now() -> datetime:
-    """The moment, in UTC."""
+    """The moment, in UTC. SQLite's clock is this machine's, cut to milliseconds: what is due now would not be yet."""
+    if connection.vendor == "sqlite":
+        return datetime.now(UTC)
     with connection.cursor() as cursor:
-        cursor.execute(_NOW[connection.vendor])
+        cursor.execute("SELECT clock_timestamp()")
         (moment,) = cursor.fetchone()
-    if isinstance(moment, str):
-        return datetime.fromisoformat(moment).replace(tzinfo=UTC)
     return moment.astimezone(UTC)  # type: ignore[no-any-return] # of PostgreSQL's driver
