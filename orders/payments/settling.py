@@ -144,13 +144,15 @@ def accept(payment: Payment, *, actor_id: int, reason: str) -> bool:
 
 
 def _grant(order: Order) -> None:
+    is_strangers = order.user is None
     user = _owner_of(order)
     _post(order, user, LedgerEntry.Kind.TOP_UP, order.base_credit, f"order:{order.pk}:paid")
     _post(order, user, LedgerEntry.Kind.BONUS, order.bonus_credit, f"order:{order.pk}:bonus")
     coupons.mark_used(order)
     collect_debt(user_id=user.pk)
     if order.kind == Order.Kind.PURCHASE:
-        _make_key(order, user)
+        # Anybody can type an e-mail: a key shown to whoever paid must not spend what else is on that account.
+        _make_key(order, user, quota=order.credit if is_strangers else None)
     else:
         _credit_key(order)
 
@@ -175,7 +177,7 @@ def _post(order: Order, user: User, kind: LedgerEntry.Kind, amount: int, key: st
         raise RuntimeError(f"{key} was posted before its order was paid")  # rolls all of this back
 
 
-def _make_key(order: Order, user: User) -> None:
+def _make_key(order: Order, user: User, *, quota: int | None) -> None:
     if order.group is not None:
         open_group_to(user=user, group=order.group)
     lifetime = timedelta(days=order.valid_days) if order.valid_days else None
@@ -183,6 +185,7 @@ def _make_key(order: Order, user: User) -> None:
         user=user,
         name=order.package_name,
         group=order.group,
+        quota=quota,
         expires_at=database_now() + lifetime if lifetime else None,
     )
     Delivery.objects.create(order=order, token=issued.token, key_sealed=_sealed(order, issued))

@@ -2,11 +2,16 @@
 
 import pytest
 
+from billing.credit import credit_of
+from billing.ledger import post_entry
 from billing.models import LedgerEntry
 from billing.proof import check_books
+from config.kernel.money import usd
 from orders.models import Delivery, Order, Payment, WebhookEvent
+from orders.ordering import Buyer, place_order
+from orders.payments.refunding import request_refund
 from orders.payments.settling import accept
-from tests.factories import make_token, make_user
+from tests.factories import make_group, make_token, make_user
 from tests.orders.shop import CREDIT, balance_of, make_coupon, order_purchase, order_top_up, pay, report
 from tokens.models import Token
 
@@ -40,6 +45,29 @@ def test_a_first_purchase_makes_account_and_key(shop, gateway):
     assert (order.status, order.user.email) == (Order.Status.PAID, "stranger@example.com")
     assert Token.objects.get(user=order.user) == Delivery.objects.get(order=order).token
     assert not order.user.has_usable_password()
+
+
+def test_a_strangers_key_spends_what_they_paid_for_and_nothing_else_of_the_account(shop, gateway):
+    bob, order = make_user("bob@example.com"), order_purchase("bob@example.com")
+    post_entry(user_id=bob.pk, amount=usd("500"), kind=LedgerEntry.Kind.GRANT, idempotency_key="grant")
+    gateway.confirms = True
+    report(shop, pay(order))
+    key = Token.objects.get()
+    assert (key.user, key.quota) == (bob, order.credit)
+    assert credit_of(key.pk).left == order.credit
+    payment = Payment.objects.get()
+    request_refund(payment=payment, amount_minor=payment.amount_minor, reason="asked", actor_id=bob.pk, key="form")
+    assert credit_of(key.pk).left == 0
+
+
+def test_the_key_of_somebody_signed_in_spends_their_balance(shop, gateway):
+    bob = make_user("bob@example.com")
+    make_group("default", is_default=True)
+    buyer = Buyer(bob.email, user=bob, is_known=True)
+    order = place_order(kind=Order.Kind.PURCHASE, buyer=buyer, package_code="starter")
+    gateway.confirms = True
+    report(shop, pay(order))
+    assert Token.objects.get().quota is None
 
 
 def test_a_repeated_report_changes_nothing(shop, gateway):
