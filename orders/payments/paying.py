@@ -47,12 +47,13 @@ def start_payment(order: Order, *, slug: str = "", client_ip: str = "") -> Payme
 
 
 def _check_payable(order: Order) -> None:
-    if order.status != Order.Status.PENDING:
-        raise PayFailed(
-            _("This order can't be paid any more: it is %(status)s.") % {"status": order.get_status_display()}
-        )
-    if order.expires_at <= database_now():
+    status = order.status
+    if status == Order.Status.EXPIRED or (status == Order.Status.PENDING and order.expires_at <= database_now()):
         raise PayFailed(_("This order has expired. Please order again."))
+    if status == Order.Status.CANCELLED:
+        raise PayFailed(_("This order was cancelled. Please order again."))
+    if status != Order.Status.PENDING:
+        raise PayFailed(_("This order needs no payment any more."))
 
 
 def _chosen(order: Order, slug: str) -> ProviderAccount:

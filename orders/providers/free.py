@@ -25,4 +25,4 @@ class Free(NoGateway):
         """Raises GatewayRefused for anything that has a price."""
         if charge.amount.minor != 0:
             raise GatewayRefused("This costs something, so it is not free.")
-        return Checkout(charge.return_url, expires_at=charge.expires_at)
+        return Checkout("", expires_at=charge.expires_at)

@@ -30,7 +30,7 @@ class Manual(NoGateway):
         return [] if account.options.get("instructions", "").strip() else [_("Say how to pay.")]
 
     def create(self, account: Account, charge: Charge) -> Checkout:
-        """Nobody is asked: the buyer stays on our page, which shows the instructions."""
+        """Nobody is asked, and there is no address to pay at: the order's own page shows the instructions."""
         if charge.amount.minor < 1:
             raise GatewayRefused("There is nothing to pay.")
-        return Checkout(charge.return_url, expires_at=charge.expires_at)
+        return Checkout("", expires_at=charge.expires_at)

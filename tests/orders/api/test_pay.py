@@ -67,7 +67,8 @@ def test_an_order_that_cannot_be_paid(ordered, kind, path, call, status):
     number = ordered()
     Order.objects.update(status=status)
     answer = call(path, {"orderNo": number, "contactEmail": EMAIL})
-    assert "can't be paid" in refused(answer, 400, f"{kind}_pay_failed")
+    why = {"expired": "has expired", "cancelled": "was cancelled"}.get(status, "needs no payment any more")
+    assert why in refused(answer, 400, f"{kind}_pay_failed")
 
 
 @pytest.mark.parametrize("provider", ["nobody", "free"])
@@ -82,6 +83,15 @@ def test_what_a_gateway_says_is_not_told(ordered, kind, path, call, gateway, err
     answer = call(path, {"orderNo": ordered(), "contactEmail": EMAIL})
     assert str(error) not in refused(answer, 400, f"{kind}_pay_failed")
     assert Order.objects.get().status == "pending"
+
+
+def test_by_bank_transfer_one_is_led_to_the_instructions(ordered, kind, path, data, client):
+    make_account("bank", provider="manual", secret="", options={"instructions": "IBAN DE00 1234"})
+    number = ordered()
+    told = data(path, {"orderNo": number, "contactEmail": EMAIL, "provider": "bank"})
+    page = client.get(told["checkoutUrl"]).content.decode()
+    assert "IBAN DE00 1234" in page
+    assert number in page
 
 
 def test_an_order_of_nothing_is_paid_at_once(top_up, data, settings):
