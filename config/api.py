@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from rest_framework import authentication, exceptions, parsers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from config.kernel.errors import DomainError, TooLarge
 
 logger = logging.getLogger("tollbooth.api")
 
+_NO_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 _BY_STATUS = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "not_found", 405: "method_not_allowed"}
 
 
@@ -73,23 +75,28 @@ def render_exception(error: Exception, context: dict[str, Any]) -> Response | No
         case exceptions.Throttled():
             said = _("Too many requests. Please wait a moment and try again.")
             return failure(429, "RATE_LIMIT", said, headers=_headers_of(error))
+        case exceptions.NotAuthenticated():
+            return failure(401, "UNAUTHORIZED", _("Please sign in first."), headers=_headers_of(error))
         case exceptions.APIException():
             code = _BY_STATUS.get(error.status_code, "error")
             return failure(error.status_code, code, str(error.detail), headers=_headers_of(error))
         case Http404():
-            return failure(404, "not_found", "There is no such object.")
+            return failure(404, "not_found", _("There is no such object."))
         case PermissionDenied():
-            return failure(403, "FORBIDDEN", "This is not allowed.")
+            return failure(403, "FORBIDDEN", _("This is not allowed."))
     logger.error("unhandled error in the site API", exc_info=error)
-    return failure(500, "SERVER_ERROR", "Something went wrong on our side. Please try again.")
+    return failure(500, "SERVER_ERROR", _("Something went wrong on our side. Please try again."))
 
 
 def _invalid_payload(error: exceptions.APIException) -> Response:
     detail = error.detail
-    if isinstance(detail, dict):
-        details = {field: [str(item) for item in _as_list(messages)] for field, messages in detail.items()}
-        return failure(400, "invalid_payload", "The request has invalid fields.", details=details)
-    return failure(400, "invalid_payload", " ".join(str(item) for item in _as_list(detail)))
+    complaints = detail if isinstance(detail, dict) else {_NO_FIELD: detail}
+    details = {
+        "body" if field == _NO_FIELD else field: [str(item) for item in _as_list(messages)]
+        for field, messages in complaints.items()
+    }
+    said = _("The request is not a JSON object.") if "body" in details else _("The request has invalid fields.")
+    return failure(400, "invalid_payload", said, details=details)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -1,6 +1,7 @@
 """The site API; an unknown path answers in its envelope."""
 
 from django.urls import include, path, re_path
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -16,7 +17,7 @@ class UnknownPath(APIView):
     schema = None
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        raise NotFound("There is no such address in the site API.")
+        raise NotFound(_("There is no such address in the site API."))
 
 
 urlpatterns = [

@@ -10,7 +10,9 @@ from rest_framework.views import APIView
 
 
 class SiteView(APIView):
-    """A part of the site API."""
+    """A part of the site API. No OPTIONS: it would answer outside the envelope."""
+
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         if request.headers.get("Transfer-Encoding"):
@@ -30,7 +32,6 @@ class PublicView(SiteView):
 
     authentication_classes = ()
     permission_classes = ()
-    metadata_class = None
 
     def body(self, shape: type[Serializer[Any]]) -> dict[str, Any]:
         """The request's fields, checked. Raises ValidationError."""

@@ -1,6 +1,7 @@
 """Whatever is sent, the answer is in the envelope and never a 5xx."""
 
 import json
+import re
 from io import BytesIO
 from typing import Any
 
@@ -71,10 +72,8 @@ NO_OBJECTS = ["{", "nul", "[]", "[1]", '"text"', "5", "null", "true", '{"a": NaN
 @pytest.mark.parametrize("path", PROPER)
 def test_bodies_that_are_no_object(shop, path):
     for body in NO_OBJECTS:
-        status, answer = post(path, body)
-        assert (status, answer["error"]["code"]) == (400, "invalid_payload"), body
-    form = post(path, "apiKey=sk-x", content_type="application/x-www-form-urlencoded")
-    assert (form[0], form[1]["error"]["code"]) == (400, "invalid_payload")
+        refused(post(path, body), 400, "invalid_payload", "body")
+    refused(post(path, "apiKey=sk-x", content_type="application/x-www-form-urlencoded"), 400, "invalid_payload", "body")
 
 
 @pytest.mark.parametrize("path", PROPER)
@@ -106,6 +105,13 @@ def test_other_methods(shop, path):
     for method in ("get", "put", "patch", "delete", "options"):
         response = getattr(client, method)(path)
         assert (response.status_code, response.json()["error"]["code"]) == (405, "method_not_allowed")
+        assert response.headers["Allow"] == "POST"
+
+
+def test_complaints_are_in_the_callers_language(db):
+    for path, body in (("/api/quota/query", "{"), ("/api/quota/query", {}), ("/api/nothing", {}), ("/api/tokens", {})):
+        answer = Client().post(path, body, content_type="application/json", headers={"accept-language": "zh-hans"})
+        assert re.search(r"[\u4e00-\u9fff]", answer.json()["error"]["message"]), answer.json()
 
 
 def test_addresses_there_are_not(db):
