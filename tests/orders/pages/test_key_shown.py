@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from orders.access import page_token
 from orders.delivering import link_token
-from orders.models import Delivery
+from orders.models import Delivery, Order
+from tokens.models import Token
 from tokens.selectors import token_by_key
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,18 @@ def test_the_pay_page_shows_the_key_once(client, paid, page_of):
     assert "has been shown here before" in again.content.decode()
     assert "Show my key" not in again.content.decode()
     assert "shows it once more" in page_of(paid)
+
+
+def test_the_key_of_an_order_that_was_paid_back_in_part(client, paid, page_of):
+    Order.objects.update(status=Order.Status.PARTIALLY_REFUNDED, refunded_minor=500)
+    assert "Show my key" in page_of(paid)
+
+
+def test_a_strangers_key_says_what_it_spends(client, paid):
+    assert "It spends what this order has bought" in show_on_page(client, paid).content.decode()
+    delivery = Delivery.objects.get()
+    Token.objects.update(quota=None)
+    assert "It spends what" not in client.post(f"/keys/reveal/{link_token(delivery)}").content.decode()
 
 
 def test_a_get_shows_nothing(client, paid):
