@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 
 from django.db import connection
+from django.utils import timezone
+
+_NOW = "SELECT clock_timestamp()"
 
 
 def database_now() -> datetime:
     """The moment, in UTC. SQLite's clock is this machine's, cut to milliseconds: what is due now would not be yet."""
     if connection.vendor == "sqlite":
-        return datetime.now(UTC)
+        return timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
+        cursor.execute(_NOW)
         (moment,) = cursor.fetchone()
     return moment.astimezone(UTC)  # type: ignore[no-any-return] # of PostgreSQL's driver

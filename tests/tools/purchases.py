@@ -8,7 +8,6 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -85,10 +84,9 @@ def scripted_gateway() -> Iterator[None]:
 def days_ago(days: float) -> Iterator[None]:
     """Inside, it is that day for Django and for the orders' clock."""
     moment = timezone.now() - timedelta(days=days)
-    sql = f"SELECT '{moment.replace(tzinfo=None).isoformat()}'"
     with ExitStack() as patches:
         patches.enter_context(patch("django.utils.timezone.now", return_value=moment))
-        patches.enter_context(patch.dict(clock._NOW, {connection.vendor: sql}))
+        patches.enter_context(patch.object(clock, "_NOW", f"SELECT '{moment.isoformat()}'::timestamptz"))
         for model in (LedgerEntry, OrderEvent, Payment, PaymentAttempt):  # their default is the function itself
             field = model._meta.get_field("created_at")
             patches.enter_context(patch.object(field, "_get_default", lambda: moment))
