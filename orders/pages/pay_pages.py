@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from orders.attention import overpaid
 from orders.clock import database_now
 from orders.delivering import LINK_LIFE, is_showable
 from orders.models import Delivery, Order, PaymentAttempt, ProviderAccount
@@ -55,6 +56,7 @@ class PayPage:
     attempt: PaymentAttempt | None
     delivery: Delivery | None
     can_show_key: bool
+    is_paid_twice: bool = False
     providers: list[ProviderAccount] = field(default_factory=list)
 
     @property
@@ -110,7 +112,7 @@ class PayPage:
     def version(self) -> str:
         """Changes when the page would look different."""
         attempt, delivery = self.attempt, self.delivery
-        seen = [self.order.status, self.order.refunded_minor, self.stage, self.can_show_key]
+        seen = [self.order.status, self.order.refunded_minor, self.stage, self.can_show_key, self.is_paid_twice]
         seen += [attempt.pk, attempt.expires_at] if attempt else []
         seen += [delivery.state, delivery.shown_at, delivery.revealed_at] if delivery else []
         return sha256(repr(seen).encode()).hexdigest()[:16]
@@ -128,6 +130,7 @@ def pay_page_of(order: Order, *, slug: str = "") -> PayPage:
         attempt=attempt if stage is Stage.PAY else None,
         delivery=delivery,
         can_show_key=delivery is not None and delivery.token_id is not None and is_showable(order),
+        is_paid_twice=stage is Stage.DONE and overpaid().filter(order=order).exists(),
         providers=_providers(order) if stage in (Stage.CHOOSE, Stage.PAY) else [],
     )
 

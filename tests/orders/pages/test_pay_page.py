@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from orders.access import page_token, page_url, pay_url
 from orders.delivering import deliver
-from orders.models import Delivery, Order, PaymentAttempt
+from orders.models import Delivery, Order, Payment, PaymentAttempt
 from orders.payments.polling import take_in
-from orders.providers.base import Checkout, GatewayUnreachable
+from orders.payments.settling import Received, Verdict, settle
+from orders.providers.base import Checkout, GatewayUnreachable, Money
 from tests.orders.shop import make_account, order_purchase, order_top_up, pay
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +193,17 @@ def test_a_paid_order_is_not_cancelled(client, paid):
 )
 def test_every_end_is_told(order, page_of, status, words):
     assert words in page_of(moved(order, status=status, refunded_minor=500))
+
+
+def test_who_has_paid_twice_reads_that_it_was_noticed(delivered, page_of):
+    said = "This order was paid more than once."
+    assert said not in page_of(delivered)
+    attempt = PaymentAttempt.objects.select_related("order", "account").get()
+    received = Received("another", Money(attempt.amount_minor, attempt.currency), timezone.now())
+    assert settle(attempt, received) is Verdict.OVERPAID
+    assert said in page_of(delivered)
+    Payment.objects.filter(txn_id="another").update(refunded_minor=attempt.amount_minor)
+    assert said not in page_of(delivered)
 
 
 def test_when_the_time_is_over_the_gateway_is_asked_once_more(order, page_of):
