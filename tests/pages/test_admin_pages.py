@@ -135,6 +135,12 @@ def test_a_customer_is_refused(name, rows, alice, client_of):
     assert client_of(alice).get(list_url(name), follow=True).status_code == 403
 
 
+def test_no_page_of_the_admin_opens_for_a_customer(rows, alice, carol, client_of):
+    browser = client_of(alice)
+    answered = {url: browser.get(url).status_code for url in addresses(rows.by_name, carol)}
+    assert {url: status for url, status in answered.items() if status not in (302, 403)} == {}
+
+
 def test_staff_without_permissions_see_no_lists(rows, client_of):
     client = client_of(make_user("dave@example.com", is_staff=True))
     assert client.get(reverse("admin:index")).status_code == 200

@@ -1,33 +1,40 @@
-"""Bob never sees what is alice's: not by any id in an address, not in any list, any filter or any export.
+"""Bob never sees what is alice's: not by any id in an address, not in any list, sum, filter or export.
 
 The addresses come from the URL space, so that none is forgotten: what takes something in its path is either one of
-`OWNED`, which bob asks for with alice's ids, or stands in `NOT_BY_ID` with what protects it.
+`OWNED`, which bob asks for with alice's ids, or stands in `NOT_BY_ID` with what protects it; all others have to say to
+bob the same before alice has anything and afterwards.
 """
 
 import re
+from datetime import timedelta
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from asgiref.sync import async_to_sync
 from django.urls import reverse
+from django.utils import timezone
 
-from billing.models import LedgerEntry, UsageRecord
+from billing.models import DRAWINGS, TASKS, LedgerEntry, UsageRecord
+from billing.pricing import Usage
 from billing.rollups import roll_up_usage
+from billing.statement import TOP
+from config.kernel.money import usd
 from orders.models import Order
 from tests.billing.usage_rows import make_record
-from tests.factories import give, make_group
+from tests.factories import give, make_group, make_price
 from tests.journeys.every_page import places
 from tests.journeys.rooms import recently_signed_in
 from tests.orders.shop import order_top_up, pay, report
-from tokens.models import Token
+from tokens.models import GroupAccess, Token
 from tokens.services import issue_token
 
 pytestmark = pytest.mark.django_db
 
-NAME, EMAIL = "alices-project", "alice@example.com"
-HERS = (NAME, EMAIL)
+NAME, EMAIL, GROUP, SPENT = "alices-project", "alice@example.com", "alices-lane", 4_242_424
+HERS = (NAME, EMAIL, GROUP, f"{SPENT:,}", str(SPENT))
 OWNED = {
     "usage-record": "record",
     "playground-receipt": "record",
@@ -50,31 +57,68 @@ NOT_BY_ID = {
         "key-reveal sign_in_link account_reset_password_from_key"
     ),
 }
+FIRST, LAST = UUID("00000000-0000-7000-8000-000000000000"), UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")
+LOGS = [f"{log}{what}" for log in ("usage", "drawing", "tasks") for what in ("", "-csv", "-live")]
+WIDE = {  # ways to ask a page for more than it shows at first, without an id
+    **dict.fromkeys(LOGS, ("", "?range=90d", f"?older={LAST}", f"?newer={FIRST}", "?status=failed", "?stream=no")),
+    **dict.fromkeys(("wallet", "statement-csv"), ("", f"?older={TOP}", "?newer=0.20200101", "?kind=top_up")),
+    "orders": ("", "?status=credited"),
+    "tokens": ("", "?q=alices", f"?group={GROUP}"),
+    "dashboard": ("", "?range=24h", "?range=7d", "?range=90d"),
+}
+SHOWN = {  # what of hers alice herself sees there: where nothing would be, bob's page would prove nothing
+    **dict.fromkeys(("usage", "usage-csv", "drawing", "drawing-csv", "tasks", "tasks-csv"), (NAME, GROUP)),
+    **dict.fromkeys(("dashboard", "tokens", "export_data", "api-tokens"), (NAME,)),
+    **dict.fromkeys(("wallet", "statement-csv", "orders", "mfa_list_webauthn", "usersessions_list", "profile"), ()),
+    **dict.fromkeys(("token-new", "playground", "pricing"), (GROUP,)),
+}
+OF_NOBODY = ("status", "mfa_activate_totp", "mfa_add_webauthn")  # how models answered whoever called; drawn lots
+CHANGING = re.compile(
+    r'(?is)<time.*?</time>|csrf\w*"[^>]*>|"X-CSRFToken": "\w+"|"made_at": "[^"]*"|data-newest="[^"]*"'
+)
 POST_ANSWERS = {"end_session": 302, "pay-return": 405}  # the sessions page, where hers still stands
 
 
 @pytest.fixture
 def hers(alice, shop, gateway):
     """One of everything of alice's, by kind: what stands in addresses."""
-    make_group("default", is_default=True)
     give(alice, "5")
-    token = issue_token(user=alice, name=NAME).token
-    record = make_record(token)
+    lane = make_group(GROUP, is_public=False)
+    GroupAccess.objects.create(user=alice, group=lane)
+    token = issue_token(user=alice, name=NAME, group=lane).token
+    long_ago, now = timezone.now() - timedelta(hours=3), timezone.now()
+    calls = {"group": GROUP, "usage": Usage(input=SPENT, output=SPENT), "hold": usd("20")}
+    for at in (long_ago, now):
+        for endpoint in ("chat.completions", *DRAWINGS, *TASKS[:1]):
+            record = make_record(token, at=at, endpoint=endpoint, **calls)
+    make_record(token, at=now, status="failed", group=GROUP)
+    running = make_record(token, at=now, status="open", group=GROUP)
     order = order_top_up(alice, token=token)
     attempt = pay(order)
     gateway.pays(attempt)
     report(shop, attempt)
-    while roll_up_usage(now=record.created_at):
+    while roll_up_usage(now=now):
         pass
     session = UserSession.objects.create(user=alice, ip="203.0.113.9", session_key="hers", user_agent=NAME)
     passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": NAME, "credential": {}})
     return SimpleNamespace(
-        record=str(record.pk), token=token.public_id, order=order.number, session=session.pk, passkey=passkey.pk
+        record=str(record.pk),
+        running=str(running.pk),
+        token=token.public_id,
+        key=token.masked_key,
+        order=order.number,
+        session=session.pk,
+        passkey=passkey.pk,
     )
 
 
 @pytest.fixture
-def bobs(bob):
+def bobs(bob, shop):
+    """His browser. He has a key and some credit, so that his pages are not those of a newcomer."""
+    make_group("default", is_default=True)
+    make_price("test-model")  # prices are everybody's
+    give(bob, "3")
+    issue_token(user=bob, name="bobs")
     return recently_signed_in(bob)
 
 
@@ -127,12 +171,36 @@ def is_empty(name, body):
     return (name == "pay-return" and 'name="email"' in body) or (name == "playground-receipt" and "false" in body)
 
 
-@pytest.mark.parametrize("name", names(by_id=False))
-def test_no_page_and_no_export_of_bobs_has_a_row_of_hers(name, hers, bobs):
-    queries = ["", f"?token={hers.token}", f"?request_id={hers.record}", f"?q={hers.order}", "?group=default"]
-    for query in queries:
-        answer = bobs.get(reverse(name) + query)
-        assert [mark for mark in HERS if mark in body_of(answer)] == []
+def said(client, address):
+    """A page's text without what differs each time it is asked for."""
+    return CHANGING.sub("", body_of(client.get(address)))
+
+
+def asked_for():
+    """Every page and every export that is not about something, with the ways to ask for more."""
+    pages = [name for name in names(by_id=False) if name not in OF_NOBODY]
+    return [reverse(name) + query for name in pages for query in WIDE.get(name, ("",))]
+
+
+def test_nothing_that_alice_does_changes_a_page_or_an_export_of_bobs(request, bobs):
+    before = {address: said(bobs, address) for address in asked_for()}
+    hers = request.getfixturevalue("hers")
+    after = {address: said(bobs, address) for address in before}
+    assert [address for address, text in before.items() if text != after[address]] == []
+    marks = (*HERS, hers.key, hers.order, hers.record)
+    shown = {address: text.replace(GROUP, "") if GROUP in address else text for address, text in after.items()}
+    assert [(address, mark) for address, text in shown.items() for mark in marks if mark in text] == []
+
+
+def test_no_filter_and_no_cursor_finds_hers(hers, bobs):
+    of_logs = (f"?token={hers.token}", f"?id={hers.record}", f"?newer={FIRST}&running={hers.running}")
+    of_orders = (f"?orderNo={hers.order}&contactEmail=bob@example.com", f"?number={hers.order}")
+    queries = dict.fromkeys(LOGS, of_logs) | dict.fromkeys(("order-find", "top-up-pay", "purchase-pay"), of_orders)
+    queries |= {"orders": (f"?older={hers.order}", f"?newer={hers.order}"), "tokens": (f"?q={hers.token}",)}
+    queries |= dict.fromkeys(OF_NOBODY, ("",))
+    addresses = [reverse(name) + query for name, asked in queries.items() for query in asked]
+    found = {address: body_of(bobs.get(address)) for address in addresses}
+    assert [(address, mark) for address, text in found.items() for mark in (*HERS, hers.key) if mark in text] == []
 
 
 @pytest.mark.parametrize("name", ["tokens-reveal", "tokens-disable", "tokens-enable", "tokens-delete"])
@@ -162,16 +230,21 @@ def test_her_order_is_not_found_with_bobs_address(path, fields, hers, bobs):
 
 
 def test_bobs_key_tells_nothing_of_hers(hers, bob, bobs):
-    key = issue_token(user=bob, name="bobs").plain_key
+    key = issue_token(user=bob, name="another").plain_key
     for path in ("/api/quota/query", "/api/quota/logs"):
         answer = bobs.post(path, {"apiKey": key}, content_type="application/json")
         assert answer.status_code == 200
         assert [mark for mark in HERS if mark in body_of(answer)] == []
-    assert [each["displayName"] for each in bobs.get("/api/tokens").json()["items"]] == ["bobs"]
+    assert [each["displayName"] for each in bobs.get("/api/tokens").json()["items"]] == ["another", "bobs"]
 
 
-def test_the_marks_are_there_for_alice(alice, hers, client_of):
+def test_alice_sees_on_each_of_these_pages_what_bob_does_not(alice, hers, bobs):
     """So that this file would notice."""
-    pages = [reverse(name) for name in ("usage", "tokens", "orders", "wallet", "dashboard", "profile")]
-    shown = "".join(body_of(client_of(alice).get(address)) for address in pages)
-    assert [mark for mark in HERS if mark not in shown] == []
+    browser = recently_signed_in(alice)
+    for name, marks in SHOWN.items():
+        text = body_of(browser.get(reverse(name)))
+        assert [(name, mark) for mark in marks if mark not in text] == []
+        assert CHANGING.sub("", text) != said(bobs, reverse(name))
+    for name in ("usage-live", "drawing-live", "tasks-live"):
+        assert NAME in body_of(browser.get(reverse(name) + f"?newer={FIRST}"))
+    assert hers.order in body_of(browser.get(reverse("orders")))
