@@ -1,5 +1,6 @@
 """Middleware of the pages and the site API; the relay has its own short list."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from config.kernel.ids import uuid7
+
+logger = logging.getLogger("tollbooth.requests")
 
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -40,14 +43,13 @@ def admin_policy(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Cal
 
 @sync_and_async_middleware
 def request_id(get_response: GetResponse) -> GetResponse:
-    """Give every request an id and say it in the answer."""
+    """Give every request an id, say it in the answer, and log it for the site API and for what failed."""
     if iscoroutinefunction(get_response):
 
         async def answer_async(request: HttpRequest) -> HttpResponseBase:
             request_id_of(request)
             response: HttpResponseBase = await get_response(request)
-            response.headers[HEADER] = request_id_of(request)
-            return response
+            return _named(request, response)
 
         return answer_async
 
@@ -55,7 +57,16 @@ def request_id(get_response: GetResponse) -> GetResponse:
         request_id_of(request)
         response = get_response(request)
         assert isinstance(response, HttpResponseBase)
-        response.headers[HEADER] = request_id_of(request)
-        return response
+        return _named(request, response)
 
     return answer
+
+
+def _named(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    name, status = request_id_of(request), response.status_code
+    response.headers[HEADER] = name
+    if status == 500 or request.path_info.startswith("/api/"):
+        # The route and not the path, in which there may be what opens an order.
+        route = request.resolver_match.route if request.resolver_match else "?"
+        logger.log(logging.ERROR if status == 500 else logging.INFO, "%s %s %d %s", request.method, route, status, name)
+    return response
