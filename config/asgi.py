@@ -9,14 +9,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.asgi import get_asgi_application
 
-pages = get_asgi_application()  # first: it sets Django up for the imports below
+django_pages = get_asgi_application()  # first: it sets Django up for the imports below
 
 from django.conf import settings
 
+from config.bodies import bounded
 from relay import runtime
 from relay.asgi import RelayHandler
 from relay.drain import drain_on_signals
 
+pages = bounded(django_pages)
 relay = RelayHandler()
 
 Scope = dict[str, Any]
