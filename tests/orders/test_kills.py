@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from billing.proof import check_books
 from orders import delivering
-from orders.models import Delivery, Order, Payment, Refund
-from orders.payments import processing, refunding
+from orders.models import Coupon, Delivery, Order, Payment, PaymentAttempt, Refund, WebhookEvent
+from orders.payments import polling, processing, refunding
 from tests.factories import make_user
 from tests.live import database_url
-from tests.orders.shop import CREDIT, balance_of, notify, order_purchase, order_top_up, pay, report
+from tests.orders.shop import CREDIT, balance_of, make_coupon, notify, order_purchase, order_top_up, pay, report
 from tests.orders.victim import victims_on
 from tests.provision.plugin import SEED
 
@@ -46,6 +46,45 @@ def kill_everywhere(request, victims):
         raise AssertionError("it never ends")
 
     return kill
+
+
+def test_while_a_payment_is_started(shop, kill_everywhere):
+    assert kill_everywhere("start", lambda: order_top_up().pk) > 1
+    for order in Order.objects.all():
+        assert (pay(order).number, order.attempts.count()) == (order.number, 1)
+    assert set(PaymentAttempt.objects.values_list("state", flat=True)) == {"open"}
+
+
+@pytest.mark.soak
+def test_while_a_report_is_received(shop, kill_everywhere):
+    """Killed before the gateway had its answer: it reports once more."""
+    rows = kill_everywhere("hear", lambda: pay(order_top_up()).pk)
+    assert rows > 5
+    for attempt in PaymentAttempt.objects.select_related("order"):
+        assert report(shop, attempt).body == "success"
+    for event_id in processing.due_events(limit=1000):
+        processing.process_event(event_id)
+    assert (WebhookEvent.objects.count(), Payment.objects.count()) == (rows, rows)
+    assert {balance_of(order) for order in Order.objects.all()} == {CREDIT}
+    assert check_books() == []
+
+
+def test_while_an_unpaid_order_ends(shop, kill_everywhere):
+    make_coupon(per_customer=None)
+
+    def order():
+        order = order_top_up(coupon="SPRING10")
+        pay(order)
+        Order.objects.filter(pk=order.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        return order.pk
+
+    rows = kill_everywhere("expire", order)
+    assert rows > 1
+    assert check_books() == []
+    polling.expire_due(limit=1000)
+    assert list(Order.objects.values_list("status", flat=True)) == [Order.Status.EXPIRED] * rows
+    assert Coupon.objects.get().uses == 0
+    assert check_books() == []
 
 
 @pytest.mark.parametrize("make_order", [order_top_up, order_purchase])

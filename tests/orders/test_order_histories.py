@@ -3,12 +3,13 @@
 A failure prints the shortest history that Hypothesis finds and the seed that repeats it.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
 import pytest
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -28,13 +29,14 @@ from orders.payments.paying import PayFailed
 from orders.payments.refunding import RefundRefused, request_refund, submit
 from orders.payments.settling import accept
 from orders.providers import registry
-from orders.providers.base import PaymentState, PaymentStatus, RefundState, RefundStatus
+from orders.providers.base import Money, PaymentState, PaymentStatus, RefundState, RefundStatus
 from tests.factories import make_user
 from tests.orders.scripted import Scripted
 from tests.orders.shop import (
     make_account,
     make_coupon,
     make_package,
+    notify,
     order_purchase,
     order_top_up,
     pay,
@@ -43,8 +45,27 @@ from tests.orders.shop import (
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db]
 PICK = st.integers(0, 50)
+KILLED = st.one_of(st.just(0), st.integers(1, 60))  # before this statement; 0: not at all
 AMOUNTS = st.sampled_from(["right", "right", "right", "less", "more", "other currency"])
 _numbers = count(1)
+
+
+class Killed(BaseException):
+    """Nobody handles it, so it undoes what was not committed, as the end of a process does."""
+
+
+class Dying:
+    """An execute wrapper that kills whoever sends its n-th statement, not counting what only marks transactions."""
+
+    def __init__(self, statement):
+        self.left = statement
+
+    def __call__(self, execute, sql, params, many, context):
+        if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            self.left -= 1
+            if not self.left:
+                raise Killed
+        return execute(sql, params, many, context)
 
 
 class Selling(RuleBasedStateMachine):
@@ -74,6 +95,24 @@ class Selling(RuleBasedStateMachine):
         found = list(rows.order_by("pk"))
         return found[pick % len(found)] if found else None
 
+    def do(self, deed, *, killed):
+        """The deed, first by a process that dies on the way, and then again by another that lives."""
+        if killed:
+            with suppress(Killed), connection.execute_wrapper(Dying(killed)):
+                deed()
+            self.the_books_agree()
+        deed()
+
+    def sweep(self):
+        """Finish all that can be finished, as if every pause were over."""
+        WebhookEvent.objects.filter(state="new").update(next_try_at=timezone.now() - timedelta(seconds=1))
+        for event_id in processing.due_events():
+            processing.process_event(event_id)
+
+    def is_payable(self, attempt):
+        order = Order.objects.get(pk=attempt.order_id)
+        return order.status in ("pending", "expired") and order.expires_at + timedelta(hours=24) > timezone.now()
+
     # ── Customers ────────────────────────────────────────────────────────────
 
     @rule(pick=PICK, coupon=st.sampled_from(["", "", "SPRING10"]))
@@ -101,23 +140,48 @@ class Selling(RuleBasedStateMachine):
         self.gateway.checkout = None
 
     @precondition(lambda self: PaymentAttempt.objects.exists())
-    @rule(pick=PICK, amount=AMOUNTS, again=st.booleans(), by_poll=st.booleans())
-    def pay_and_be_told(self, pick, amount, again, by_poll):
+    @rule(pick=PICK, amount=AMOUNTS, again=st.booleans(), by_poll=st.booleans(), killed=KILLED)
+    def pay_and_be_told(self, pick, amount, again, by_poll, killed):
         attempt = self.one_of(PaymentAttempt.objects, pick)
         minor = attempt.amount_minor + {"less": -1, "more": 1}.get(amount, 0)
         currency = "USD" if amount == "other currency" else attempt.currency
         txn_id = f"t-{attempt.number}" + (f"-{next(_numbers)}" if again else "")
         is_new = not Payment.objects.filter(txn_id=txn_id).exists()
         self.gateway.pays(attempt, minor=minor, currency=currency, txn_id=txn_id)
-        order = Order.objects.get(pk=attempt.order_id)
-        payable = order.status in ("pending", "expired") and order.expires_at + timedelta(hours=24) > timezone.now()
-        told = not by_poll or not attempt.payments.exists()
-        if by_poll:
-            polling.take_in(PaymentAttempt.objects.get(pk=attempt.pk))
-        else:
-            report(self.account, attempt, minor=minor, currency=currency, txn_id=txn_id)
+        payable, told = self.is_payable(attempt), not by_poll or not attempt.payments.exists()
+
+        def deed():
+            if by_poll:
+                polling.take_in(PaymentAttempt.objects.get(pk=attempt.pk))
+            else:
+                report(self.account, attempt, minor=minor, currency=currency, txn_id=txn_id)
+                self.sweep()
+
+        self.do(deed, killed=killed)
         if is_new and told and payable and amount == "right":
-            self.credited.add(order.pk)
+            self.credited.add(attempt.order_id)
+
+    @precondition(lambda self: PaymentAttempt.objects.filter(payments=None).exists())
+    @rule(
+        pick=PICK,
+        kinds=st.permutations(["waiting", "paid", "paid", "refunded", "expired", "dispute_opened"]),
+        refunded=st.sampled_from([0, 500, 2_000, 10_000]),
+        killed=KILLED,
+    )
+    def be_told_in_any_order(self, pick, kinds, refunded, killed):
+        """All that a gateway has to say of a payment arrives before any of it is worked on."""
+        attempt = self.one_of(PaymentAttempt.objects.filter(payments=None), pick)
+        payable, txn_id, amount = self.is_payable(attempt), f"t-{attempt.number}", attempt.amount_minor
+        status = PaymentStatus.REFUNDED if refunded >= amount else PaymentStatus.PAID
+        paid = Money(amount, attempt.currency)
+        self.gateway.states[attempt.number] = PaymentState(status, paid, txn_id, refunded_minor=min(refunded, amount))
+        for kind in kinds:
+            told = {"minor": amount, "txn_id": txn_id} if kind == "paid" else {}
+            notify(self.account, kind=kind, reference=attempt.number, dedupe=f"a{next(_numbers)}", **told)
+        self.do(self.sweep, killed=killed)
+        self.sweep()
+        if payable:
+            self.credited.add(attempt.order_id)
 
     @precondition(lambda self: WebhookEvent.objects.exists())
     @rule()
@@ -132,11 +196,11 @@ class Selling(RuleBasedStateMachine):
         cancel_order(self.one_of(Order.objects, pick))
 
     @precondition(lambda self: Order.objects.exists())
-    @rule(pick=PICK, hours=st.sampled_from([0, 0, 30]))
-    def time_passes(self, pick, hours):
+    @rule(pick=PICK, hours=st.sampled_from([0, 0, 30]), killed=KILLED)
+    def time_passes(self, pick, hours, killed):
         order = self.one_of(Order.objects, pick)
         Order.objects.filter(pk=order.pk).update(expires_at=timezone.now() - timedelta(hours=hours, seconds=1))
-        polling.expire_due()
+        self.do(polling.expire_due, killed=killed)
 
     @rule(pick=PICK, nano=st.integers(1, 20_000 * 10**9))
     def spend(self, pick, nano):
@@ -151,8 +215,8 @@ class Selling(RuleBasedStateMachine):
     # ── Operators and gateways ───────────────────────────────────────────────
 
     @precondition(lambda self: Payment.objects.exists())
-    @rule(pick=PICK, part=st.integers(1, 10_000), answer=st.sampled_from(list(RefundStatus)))
-    def refund(self, pick, part, answer):
+    @rule(pick=PICK, part=st.integers(1, 10_000), answer=st.sampled_from(list(RefundStatus)), killed=KILLED)
+    def refund(self, pick, part, answer, killed):
         payment = self.one_of(Payment.objects, pick)
         self.gateway.refund_answer = RefundState(answer, f"re_{next(_numbers)}")
         try:
@@ -161,7 +225,7 @@ class Selling(RuleBasedStateMachine):
             )
         except RefundRefused:
             return
-        submit(refund)
+        self.do(lambda: submit(Refund.objects.get(pk=refund.pk)), killed=killed)
 
     @precondition(lambda self: Refund.objects.filter(is_dispute=False).exclude(refund_ref="").exists())
     @rule(pick=PICK)
@@ -190,9 +254,9 @@ class Selling(RuleBasedStateMachine):
         if accept(payment, actor_id=self.carol.pk, reason="checked"):
             self.credited.add(payment.order_id)
 
-    @rule()
-    def deliver(self):
-        delivering.deliver_due()
+    @rule(killed=KILLED)
+    def deliver(self, killed):
+        self.do(delivering.deliver_due, killed=killed)
 
     @rule()
     def collect(self):

@@ -3,6 +3,7 @@
 import pytest
 
 from billing.proof import check_books
+from config.kernel.money import usd
 from orders import delivering
 from orders.coupons import CouponRefused
 from orders.models import Coupon, Delivery, Order, Payment, WebhookEvent
@@ -11,7 +12,7 @@ from orders.payments import polling, processing
 from orders.payments.settling import Received, Verdict, settle
 from orders.providers.base import Money
 from tests.billing.crew import crew_of
-from tests.factories import make_user
+from tests.factories import make_price, make_token, make_user
 from tests.live import database_url
 from tests.orders.shop import CREDIT, balance_of, make_coupon, notify, order_purchase, order_top_up, pay, report
 from tests.tokens.races import at_once
@@ -55,6 +56,21 @@ def test_a_thousand_reports_to_four_processes(shop, gateway, crew):
     told = {"reference": attempt.number, "minor": 10_000, "txn_id": "t1"}
     assert crew.race(*[("be_notified", {"slug": shop.slug, "told": told, "times": 250})] * 4) == [250] * 4
     assert (WebhookEvent.objects.count(), Payment.objects.count(), balance_of(attempt.order)) == (1, 1, CREDIT)
+
+
+def test_a_top_up_while_its_key_spends(shop, gateway, crew):
+    alice = make_user("alice@example.com", balance="1")
+    make_price()
+    token = make_token(alice, quota=usd("1"))
+    attempt = pay(order_top_up(alice, token=token))
+    told = {"reference": attempt.number, "minor": 10_000, "txn_id": "t1"}
+    spending = ("spend", {"token_id": token.pk, "times": 30})
+    notified = ("be_notified", {"slug": shop.slug, "told": told, "times": 3})
+    first, second, *acknowledged = crew.race(spending, spending, notified, notified)
+    token.refresh_from_db()
+    assert (acknowledged, first > 0, second > 0) == ([3, 3], True, True)
+    assert balance_of(attempt.order) == usd("1") + CREDIT - first - second
+    assert (token.quota, token.used, token.held) == (usd("1") + CREDIT, first + second, 0)
 
 
 def test_one_event_worked_on_by_everybody(shop, gateway):

@@ -85,6 +85,29 @@ def process_event(row):
     process_event(row)
 
 
+def start(row):
+    from orders.models import Order
+    from orders.payments.paying import start_payment
+
+    start_payment(Order.objects.get(pk=row))
+
+
+def hear(row):
+    from orders.models import PaymentAttempt
+    from tests.orders.shop import report
+
+    attempt = PaymentAttempt.objects.select_related("account").get(pk=row)
+    report(attempt.account, attempt)
+
+
+def expire(row):
+    from orders.models import Order
+    from orders.payments import polling
+
+    order = Order.objects.get(pk=row)
+    polling.expire(order, order.expires_at)
+
+
 def deliver(row):
     from orders.delivering import deliver
     from orders.models import Delivery
@@ -99,7 +122,7 @@ def submit_refund(row):
     submit(Refund.objects.get(pk=row))
 
 
-DEEDS = {deed.__name__: deed for deed in (process_event, deliver, submit_refund)}
+DEEDS = {deed.__name__: deed for deed in (start, hear, process_event, expire, deliver, submit_refund)}
 
 if __name__ == "__main__":
     main()
