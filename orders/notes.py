@@ -35,7 +35,15 @@ PHRASES = (
     _("disputed before it was paid"),
     _("reported as paid, but the gateway says %(status)s"),
     _("reported %(reported)s, but the gateway says %(theirs)s"),
+    _("refund reported as failed, but the gateway says refunded"),
+    _("nothing is left to give back, or another refund is under way"),
     _("dismissed by %(who)s"),
+    # Why a refund was booked, and why it came to nothing
+    _("Refunded at the gateway"),
+    _("Dispute"),
+    _("dispute won"),
+    _("failed at the gateway"),
+    _("The refund failed"),
     # How a payment stands at a gateway
     _("waiting"),
     _("paid"),

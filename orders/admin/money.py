@@ -93,8 +93,16 @@ class RefundAdmin(EndlessAdmin):
     who = plain_column("actor", gettext_lazy("by whom"))
     fields = readonly_fields = (
         *("order_link", "payment_link", "amount", "credit_usd", "state", "is_by_hand", "is_dispute"),
-        *("reason", "error", "refund_ref", "tried", "who", "created", "done"),
+        *("why", "problem", "refund_ref", "tried", "who", "created", "done"),
     )
+
+    @admin.display(description=gettext_lazy("reason"))
+    def why(self, refund: Refund) -> str:
+        return in_words(refund.reason) or "–"
+
+    @admin.display(description=gettext_lazy("error"))
+    def problem(self, refund: Refund) -> str:
+        return in_words(refund.error) or "–"
 
 
 # ── Messages ─────────────────────────────────────────────────────────────────
@@ -219,7 +227,7 @@ class WebhookEventAdmin(EndlessAdmin):
             title=_("Process a gateway message again"),
             lead=_("What it reports is applied if it has not been. A payment is never credited twice."),
             submit=_("Process again"),
-            facts=[(_("State"), event.get_state_display()), (_("Note"), event.note or "–")],
+            facts=[(_("State"), event.get_state_display()), (_("Note"), in_words(event.note) or "–")],
         )
 
     def _process(self, request: HttpRequest, event_id: int) -> bool:

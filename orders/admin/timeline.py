@@ -132,7 +132,7 @@ def _entry(row: Any, at: datetime, title: str, *details: object, by: str = "", o
 
 def _history(event: OrderEvent) -> Entry:
     title = _(WHAT[event.what]) if event.what in WHAT else event.what
-    return _entry(event, event.created_at, title, event.note, by=str(event.actor or ""), opens=False)
+    return _entry(event, event.created_at, title, in_words(event.note), by=str(event.actor or ""), opens=False)
 
 
 def _attempt(attempt: PaymentAttempt) -> Entry:
@@ -151,7 +151,7 @@ def _refund(refund: Refund) -> Entry:
     title = _("Dispute") if refund.is_dispute else _("Refund")
     how = _("by hand") if refund.is_by_hand else ""
     amount = format_fiat(refund.amount_minor, refund.currency)
-    details = (amount, how, refund.reason, refund.refund_ref, refund.error)
+    details = (amount, how, in_words(refund.reason), refund.refund_ref, in_words(refund.error))
     return _entry(refund, refund.created_at, title, *details, by=str(refund.actor or ""))
 
 

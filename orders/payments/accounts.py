@@ -47,8 +47,11 @@ def open_secrets(row: ProviderAccount) -> dict[str, str]:
 
 
 def set_secrets(row: ProviderAccount, secrets: Mapping[str, str]) -> None:
-    """Seal these into the row, unsaved; what an empty value names stays. What is replaced is kept as `previous_…`."""
-    before = open_secrets(row)
+    """Seal these into the row, unsaved; what an empty value names stays. What is replaced is kept as `previous_…`.
+
+    An earlier `previous_…` whose day is over is dropped: it must not count again because another secret changes.
+    """
+    before = _current(row, open_secrets(row))
     given = {name: secret.strip() for name, secret in secrets.items() if secret.strip()}
     replaced = {name: before[name] for name in given if before.get(name, given[name]) != given[name]}
     kept = before | given | {PREVIOUS + name: secret for name, secret in replaced.items()}

@@ -36,8 +36,8 @@ def receive(row: ProviderAccount, webhook: Webhook) -> tuple[Reply, list[int]]:
         account = opened(row)
         events = provider.parse_webhook(account, webhook)
     except (BadWebhook, SealBroken) as error:
-        digest = hashlib.sha256(webhook.body or webhook.query.encode()).hexdigest()
-        logger.warning("refused a message for %s: %s (%d bytes, sha256 %s)", row.slug, error, len(webhook.body), digest)
+        size = len(_sent(webhook))
+        logger.warning("refused a message for %s: %s (%d bytes, sha256 %s)", row.slug, error, size, _digest(webhook))
         reply = provider.reply(opened(row), accepted=False)
         return Reply(max(reply.status, 400), reply.body, reply.content_type), []
     stored = store(row, events, webhook)
@@ -47,13 +47,22 @@ def receive(row: ProviderAccount, webhook: Webhook) -> tuple[Reply, list[int]]:
 @transaction.atomic
 def store(row: ProviderAccount, events: Sequence[Event], webhook: Webhook) -> list[int]:
     """Insert what is new; a repetition of something known changes nothing. Returns the ids of the new rows."""
-    digest = hashlib.sha256(webhook.body or webhook.query.encode()).hexdigest()
+    digest = _digest(webhook)
     keys = [event.dedupe_key for event in events]
     known = set(WebhookEvent.objects.filter(account=row, dedupe_key__in=keys).values_list("dedupe_key", flat=True))
     fresh = [_row_of(row, event, digest) for event in events if event.dedupe_key not in known]
     WebhookEvent.objects.bulk_create(fresh, ignore_conflicts=True)  # somebody may have been faster
     new = WebhookEvent.objects.filter(account=row, dedupe_key__in=set(keys) - known)
     return list(new.values_list("pk", flat=True))
+
+
+def _sent(webhook: Webhook) -> bytes:
+    """What holds the message: the body, or the query of a GET."""
+    return webhook.body or webhook.query.encode()
+
+
+def _digest(webhook: Webhook) -> str:
+    return hashlib.sha256(_sent(webhook)).hexdigest()
 
 
 def _row_of(row: ProviderAccount, event: Event, digest: str) -> WebhookEvent:

@@ -1,6 +1,7 @@
 """Nothing depends on a report arriving: gateways are asked for open attempts, and once more before they end."""
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -11,9 +12,9 @@ from orders.history import move
 from orders.models import Order, PaymentAttempt
 from orders.payments.accounts import opened, provider_of
 from orders.payments.pacing import for_a_turn
-from orders.payments.paying import set_up
-from orders.payments.settling import Received, settle
-from orders.providers.base import GatewayError, Money, PaymentState, PaymentStatus
+from orders.payments.paying import PayFailed, set_up
+from orders.payments.settling import Received, settle, unnamed
+from orders.providers.base import GatewayError, GatewayRefused, PaymentState, PaymentStatus
 
 logger = logging.getLogger("tollbooth.payments")
 
@@ -40,12 +41,17 @@ def take_in(attempt: PaymentAttempt) -> PaymentState:
     """Ask, and do what follows from the answer. Raises GatewayError."""
     state = ask(attempt)
     if state.status is PaymentStatus.PAID and not attempt.payments.exists():
-        amount = state.amount or Money(attempt.amount_minor, attempt.currency)
-        txn_id = state.txn_id or state.provider_ref or attempt.number
-        settle(attempt, Received(txn_id, amount, state.paid_at or database_now()))
+        settle(attempt, _received(attempt, state))
     elif state.status is PaymentStatus.CLOSED:
         close_attempt(attempt, _State.CLOSED)
     return state
+
+
+def _received(attempt: PaymentAttempt, state: PaymentState) -> Received:
+    """What was paid, as the gateway says. Raises GatewayRefused where it does not say how much."""
+    if state.amount is None:
+        raise GatewayRefused("The gateway says that this was paid, but not how much.")
+    return Received(state.txn_id or unnamed(attempt), state.amount, state.paid_at or database_now())
 
 
 def close_attempt(attempt: PaymentAttempt, ended: PaymentAttempt.State) -> bool:
@@ -81,7 +87,8 @@ def poll(attempt: PaymentAttempt) -> None:
 def _poll(attempt: PaymentAttempt) -> None:
     is_wanted = attempt.order.status == Order.Status.PENDING and attempt.expires_at > database_now()
     if is_wanted and attempt.state == _State.CREATED and not attempt.provider_ref:
-        set_up(attempt)  # its gateway never answered: the same number again tells what became of it
+        with suppress(PayFailed):  # it may know the payment all the same
+            set_up(attempt)  # its gateway never answered: the same number again tells what became of it
     can = provider_of(attempt.account).capabilities(opened(attempt.account))
     if not can.query:
         PaymentAttempt.objects.filter(pk=attempt.pk).update(next_poll_at=None)

@@ -16,6 +16,7 @@ from orders.payments.refund_reports import (
     refund_failed,
     refunded_by_gateway,
 )
+from orders.payments.refunding import RefundRefused
 from orders.payments.settling import Received, Verdict, settle
 from orders.providers.base import EventKind, GatewayError, Money, PaymentState, PaymentStatus
 
@@ -40,6 +41,9 @@ def process_event(event_id: int) -> None:
         state, note = _process(event)
     except NotYet as problem:
         _try_later(event, str(problem), is_last=event.tries + 1 >= DISBELIEVED_TRIES)
+    except RefundRefused:
+        why = "nothing is left to give back, or another refund is under way"
+        _try_later(event, why, is_last=event.tries + 1 >= DISBELIEVED_TRIES)
     except GatewayError as problem:
         _try_later(event, str(problem))  # the gateway may be away for days; the event stays
     except Exception as problem:
@@ -79,7 +83,7 @@ def _process(event: WebhookEvent) -> tuple[State, str]:
         case EventKind.REFUNDED:
             return _refunded(event, attempt)
         case EventKind.REFUND_FAILED:
-            return State.DONE, "undone" if refund_failed(attempt.account_id, event.refund_ref) else "no such refund"
+            return _refund_failed(event, attempt)
         case EventKind.DISPUTE_OPENED | EventKind.DISPUTE_WON | EventKind.DISPUTE_LOST:
             return _disputed(event, attempt)
         case _:
@@ -123,8 +127,9 @@ def _confirmed(event: WebhookEvent, attempt: PaymentAttempt, received: Received)
     state = ask(attempt)
     if state.status is not PaymentStatus.PAID:
         raise NotYet(f"reported as paid, but the gateway says {state.status}")
-    if state.amount is not None and state.amount != received.amount:
-        raise NotYet(f"reported {received.amount.minor}, but the gateway says {state.amount.minor}")
+    if state.amount != received.amount:
+        said = state.amount.minor if state.amount else PaymentStatus.UNKNOWN
+        raise NotYet(f"reported {received.amount.minor}, but the gateway says {said}")
     return received
 
 
@@ -144,6 +149,15 @@ def _refunded(event: WebhookEvent, attempt: PaymentAttempt) -> tuple[State, str]
         close_attempt(attempt, PaymentAttempt.State.CLOSED)
         return State.DONE, "closed"
     raise NotYet("refunded before it was paid")
+
+
+def _refund_failed(event: WebhookEvent, attempt: PaymentAttempt) -> tuple[State, str]:
+    """The credit returns with it, so where a signature proves little the gateway has to agree. Raises NotYet."""
+    can = provider_of(attempt.account).capabilities(opened(attempt.account))
+    state = None if can.confirms else _asked(attempt)
+    if state is not None and state.status is PaymentStatus.REFUNDED:
+        raise NotYet("refund reported as failed, but the gateway says refunded")
+    return State.DONE, "undone" if refund_failed(attempt, event.refund_ref) else "no such refund"
 
 
 def _asked(attempt: PaymentAttempt) -> PaymentState | None:

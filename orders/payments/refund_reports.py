@@ -4,7 +4,7 @@ A dispute is a refund that the gateway makes: pending until it is decided, undon
 """
 
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _  # kept in English, told by orders.notes
 
 from billing.models import Wallet
 from orders.history import record
@@ -13,6 +13,10 @@ from orders.payments.refunding import UNFINISHED, fail, finish, key_of, open_ref
 from orders.providers.base import Money, PaymentState, PaymentStatus
 from tokens.models import Token
 from tokens.services import set_enabled
+
+REFUNDED_THERE = _("Refunded at the gateway")
+FAILED_THERE = _("failed at the gateway")
+DISPUTE, DISPUTE_WON = _("Dispute"), _("dispute won")
 
 
 def refunded_by_gateway(
@@ -32,7 +36,7 @@ def refunded_by_gateway(
     if missing <= 0:
         _learn_number(payment, amount, refund_ref)
         return False
-    refund = open_refund(payment, missing, key=f"gateway:{payment.pk}:{total}", reason=_("Refunded at the gateway"))
+    refund = open_refund(payment, missing, key=f"gateway:{payment.pk}:{total}", reason=REFUNDED_THERE)
     if refund_ref:
         Refund.objects.filter(pk=refund.pk).update(refund_ref=refund_ref[:200])
     return finish(refund)
@@ -55,10 +59,15 @@ def _total_refunded(payment: Payment, amount: Money | None, state: PaymentState 
     return state.refunded_minor
 
 
-def refund_failed(account_id: int, refund_ref: str) -> bool:
-    """A refund of ours that came to nothing at the gateway, maybe days later; False when there is none."""
-    refund = Refund.objects.filter(payment__account_id=account_id, refund_ref=refund_ref).first()
-    return bool(refund_ref and refund) and fail(refund, "failed at the gateway")  # type: ignore[arg-type]
+def refund_failed(attempt: PaymentAttempt, refund_ref: str) -> bool:
+    """A refund of ours that came to nothing at the gateway, maybe days later; False when there is none.
+
+    A gateway that names no refund gives back whole payments only: it means the one that there is.
+    """
+    refunds = Refund.objects.filter(payment__attempt=attempt, is_dispute=False).exclude(state=Refund.State.FAILED)
+    named = refunds.filter(refund_ref=refund_ref) if refund_ref else refunds
+    found = list(named[:2])
+    return len(found) == 1 and fail(found[0], FAILED_THERE)
 
 
 # ── Disputes ─────────────────────────────────────────────────────────────────
@@ -73,7 +82,7 @@ def dispute_opened(attempt: PaymentAttempt, reference: str) -> bool:
     if Refund.objects.filter(idempotency_key=key).exists():
         return False
     left = payment.amount_minor - payment.refunded_minor
-    refund = open_refund(payment, left, key=key, reason=_("Dispute"), is_dispute=True)
+    refund = open_refund(payment, left, key=key, reason=DISPUTE, is_dispute=True)
     Refund.objects.filter(pk=refund.pk).update(state=Refund.State.PENDING)
     Order.objects.filter(pk=attempt.order_id).update(is_disputed=True)
     return True
@@ -82,7 +91,7 @@ def dispute_opened(attempt: PaymentAttempt, reference: str) -> bool:
 def dispute_won(attempt: PaymentAttempt, reference: str) -> bool:
     """Decided for us: the credit returns and the key works again."""
     refund = _dispute(attempt, reference)
-    changed = refund is not None and fail(refund, "dispute won")
+    changed = refund is not None and fail(refund, DISPUTE_WON)
     if changed:
         _unfreeze(attempt)
     return changed

@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing.debts import give_back, take_back
 from config.kernel.errors import InvalidInput
@@ -39,6 +40,7 @@ from tokens.services import lower_quota, raise_quota, set_enabled
 logger = logging.getLogger("tollbooth.payments")
 
 LONGEST_PAUSE = timedelta(hours=6)
+FAILED = gettext_noop("The refund failed")  # the reason of the entry in the ledger, which is kept in English
 UNFINISHED = (Refund.State.REQUESTED, Refund.State.PENDING)
 _S = Order.Status
 
@@ -115,10 +117,8 @@ def open_refund(
 
 
 def _hold_order(order: Order, payment: Payment, reason: str, actor_id: int | None) -> None:
-    """The order says that a refund is under way; a second payment of a paid order is none of its business."""
-    if payment.state == Payment.State.OVERPAID or (
-        payment.state != Payment.State.ACCEPTED and order.status != _S.REVIEW
-    ):
+    """The order says that a refund is under way, if it is the order's."""
+    if not _is_of_order(order, payment) or (payment.state != Payment.State.ACCEPTED and order.status != _S.REVIEW):
         record(order, "refund of another payment", note=reason, actor_id=actor_id)
         return
     start = [*sorted(HONOURED), _S.PARTIALLY_REFUNDED, _S.REVIEW]
@@ -126,6 +126,14 @@ def _hold_order(order: Order, payment: Payment, reason: str, actor_id: int | Non
         raise RefundRefused(
             _("This order can't be refunded: it is %(status)s.") % {"status": order.get_status_display()}
         )
+
+
+def _is_of_order(order: Order, payment: Payment) -> bool:
+    """Whether refunds of this payment move the order. A second payment of a paid order is none of its business."""
+    if payment.state == Payment.State.ACCEPTED:
+        return True
+    is_paid = order.payments.filter(state=Payment.State.ACCEPTED).exists()
+    return payment.state != Payment.State.OVERPAID and not is_paid
 
 
 def _credit_of(order: Order, payment: Payment, amount_minor: int) -> int:
@@ -181,7 +189,10 @@ def submit_due(limit: int = 100) -> None:
     due = Refund.objects.filter(state__in=UNFINISHED, is_dispute=False, next_try_at__lte=database_now())
     rows = due.select_related("payment__account", "payment__attempt", "order").order_by("next_try_at")
     for refund in for_a_turn(rows[:limit]):
-        submit(refund)
+        try:
+            submit(refund)
+        except Exception:
+            logger.exception("refund %s could not be asked for", refund.pk)
 
 
 def submit(refund: Refund) -> None:
@@ -208,6 +219,8 @@ def _state_of(refund: Refund) -> RefundState:
     if refund.state == Refund.State.PENDING and provider.capabilities(opened(account)).query:
         attempt = payment.attempt
         seen = provider.query(opened(account), reference=attempt.number, provider_ref=attempt.provider_ref)
+        if seen.refund_failed:
+            return RefundState(RefundStatus.FAILED, refund.refund_ref, FAILED)
         done = (
             seen.status is PaymentStatus.REFUNDED or seen.refunded_minor >= payment.refunded_minor + refund.amount_minor
         )
@@ -252,15 +265,22 @@ def finish(refund: Refund) -> bool:
         return False
     Payment.objects.filter(pk=refund.payment_id).update(refunded_minor=F("refunded_minor") + refund.amount_minor)
     payment = Payment.objects.get(pk=refund.payment_id)
-    if payment.state == Payment.State.ACCEPTED:
-        _show_refunded(order, payment)
-    whole = payment.refunded_minor == payment.amount_minor
-    to = _S.REFUNDED if whole else _S.PARTIALLY_REFUNDED
-    if payment.state != Payment.State.ACCEPTED and not whole:
-        to = _S.REVIEW
-    note = format_fiat(refund.amount_minor, refund.currency)
-    move(order, start=[_S.REFUND_PENDING], to=to, what="refunded", note=note, actor_id=refund.actor_id)
+    _note_finished(order, payment, refund)
     return True
+
+
+def _note_finished(order: Order, payment: Payment, refund: Refund) -> None:
+    note = format_fiat(refund.amount_minor, refund.currency)
+    if not _is_of_order(order, payment):
+        record(order, "refunded", note=note, actor_id=refund.actor_id)
+        return
+    is_accepted = payment.state == Payment.State.ACCEPTED
+    if is_accepted:
+        _show_refunded(order, payment)
+    to = _S.PARTIALLY_REFUNDED if is_accepted else _S.REVIEW
+    if payment.refunded_minor == payment.amount_minor:
+        to = _S.REFUNDED
+    move(order, start=[_S.REFUND_PENDING], to=to, what="refunded", note=note, actor_id=refund.actor_id)
 
 
 @again_after_races
@@ -288,7 +308,7 @@ def _return_credit(order: Order, refund: Refund) -> None:
         amount=NanoUSD(refund.credit),
         idempotency_key=f"refund:{refund.pk}:undone",
         reference=order.number,
-        reason=_("The refund failed"),
+        reason=FAILED,
     )
     if (token_id := key_of(order)) is not None:
         raise_quota(token_id=token_id, amount=refund.credit)
@@ -300,10 +320,15 @@ def _put_back(order: Order, refund: Refund, why: str) -> None:
         _show_refunded(order, payment)
     ended = (_S.REFUND_PENDING, _S.REFUNDED, _S.PARTIALLY_REFUNDED)
     start = [status for status in ended if status == order.status]
-    if Refund.objects.filter(order=order, state__in=UNFINISHED).exclude(pk=refund.pk).exists():
-        start = []  # another one is under way, and the order waits for that
+    if not _is_of_order(order, payment) or _waits_for_another(order, refund):
+        start = []
     if not start or not move(order, start=start, to=_standing(order, payment), what="refund failed", note=why):
         record(order, "refund failed", note=why)
+
+
+def _waits_for_another(order: Order, refund: Refund) -> bool:
+    others = Refund.objects.filter(order=order, state__in=UNFINISHED).exclude(pk=refund.pk)
+    return any(_is_of_order(order, other.payment) for other in others.select_related("payment"))
 
 
 def _show_refunded(order: Order, payment: Payment) -> None:

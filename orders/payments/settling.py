@@ -24,7 +24,7 @@ from orders import coupons
 from orders.clock import database_now
 from orders.fiat import format_fiat
 from orders.history import move, record
-from orders.models import Delivery, Order, Payment, PaymentAttempt
+from orders.models import Delivery, Order, Payment, PaymentAttempt, Refund
 from orders.payments.retrying import again_after_races
 from orders.providers.base import Money
 from tokens.services import IssuedToken, issue_token, open_group_to, raise_quota
@@ -71,7 +71,23 @@ def settle(attempt: PaymentAttempt, received: Received, *, actor_id: int | None 
 
 
 def _is_known(attempt: PaymentAttempt, received: Received) -> bool:
-    return Payment.objects.filter(account_id=attempt.account_id, txn_id=received.txn_id).exists()
+    """By the transaction. Where a query names none, a stand-in is kept until a report names it."""
+    if Payment.objects.filter(account_id=attempt.account_id, txn_id=received.txn_id).exists():
+        return True
+    if received.txn_id == unnamed(attempt):
+        return attempt.payments.exists()
+    nameless = Payment.objects.filter(
+        account_id=attempt.account_id,
+        txn_id=unnamed(attempt),
+        amount_minor=received.amount.minor,
+        currency=received.amount.currency,
+    )
+    return bool(nameless.update(txn_id=received.txn_id))
+
+
+def unnamed(attempt: PaymentAttempt) -> str:
+    """What stands for a transaction that the gateway does not name."""
+    return f"unnamed:{attempt.number}"
 
 
 def _pay(order: Order, received: Received, actor_id: int | None) -> bool:
@@ -119,10 +135,10 @@ def _to_review(order: Order, attempt: PaymentAttempt, received: Received, state:
 def accept(payment: Payment, *, actor_id: int, reason: str) -> bool:
     """An operator honours a payment in review, by the order's own terms. False when it was decided already.
 
-    A payment of which a part was given back was decided by that: the rest can only be given back too.
+    A payment of which a part was given back, or is on its way, was decided by that: the rest can only go back too.
     """
     order = Order.objects.select_for_update().get(pk=payment.order_id)
-    if Payment.objects.filter(pk=payment.pk, refunded_minor__gt=0).exists():
+    if payment.refunds.exclude(state=Refund.State.FAILED).exists():
         return False
     if not move(
         order,

@@ -1,6 +1,7 @@
 """Once a day every payment is held against what its gateway says of it; what differs is written down for a person."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -9,10 +10,11 @@ from orders.models import Payment, PaymentAttempt, ProviderAccount, Statement
 from orders.payments.accounts import is_usable, opened, provider_of
 from orders.payments.polling import take_in
 from orders.payments.refund_reports import refunded_by_gateway
-from orders.providers.base import GatewayError, PaymentState, PaymentStatus
+from orders.providers.base import GatewayError, GatewayUnreachable, PaymentState, PaymentStatus
 
 logger = logging.getLogger("tollbooth.payments")
 
+SILENT = 3  # so often without an answer, one after the other, and a gateway is away
 _PAID = (PaymentStatus.PAID, PaymentStatus.REFUNDED)
 
 
@@ -45,13 +47,7 @@ def reconcile(account: ProviderAccount, day: date) -> Statement:
     findings = Findings()
     start = datetime.combine(day, time.min, tzinfo=UTC)
     attempts = account.attempts.filter(created_at__gte=start, created_at__lt=start + timedelta(days=1))
-    for attempt in attempts.select_related("order", "account").order_by("pk").iterator():
-        findings.checked += 1
-        try:
-            compare(attempt, findings)
-        except GatewayError as error:
-            findings.unanswered += 1
-            logger.warning("attempt %s could not be compared: %s", attempt.number, error)
+    _compare_all(attempts.select_related("order", "account").order_by("pk").iterator(), findings)
     if findings.differences:
         logger.error("%s: %d differences on %s", account.slug, len(findings.differences), day)
     return Statement.objects.update_or_create(
@@ -64,6 +60,26 @@ def reconcile(account: ProviderAccount, day: date) -> Statement:
             "created_at": database_now(),
         },
     )[0]
+
+
+def _compare_all(attempts: Iterable[PaymentAttempt], findings: Findings) -> None:
+    """Ask for each. A gateway that is away is not waited for all day: other work of this worker waits meanwhile."""
+    silent = 0
+    for attempt in attempts:
+        findings.checked += 1
+        if silent >= SILENT:
+            findings.unanswered += 1
+            continue
+        try:
+            compare(attempt, findings)
+            silent = 0
+        except GatewayError as error:
+            findings.unanswered += 1
+            silent += isinstance(error, GatewayUnreachable)
+            logger.warning("attempt %s could not be compared: %s", attempt.number, error)
+        except Exception:
+            findings.unanswered += 1
+            logger.exception("comparing attempt %s failed", attempt.number)
 
 
 def compare(attempt: PaymentAttempt, findings: Findings) -> PaymentState:

@@ -181,7 +181,11 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentState:
-    """What a gateway answers about one attempt. `amount` is what was paid, `refunded` what of it was given back."""
+    """What a gateway answers about one attempt. `amount` is what was paid, `refunded` what of it was given back.
+
+    `txn_id` is empty where the gateway names no transaction; a report may name it later. `refund_failed` says that it
+    could not give the money back.
+    """
 
     status: PaymentStatus
     amount: Money | None = None
@@ -189,6 +193,7 @@ class PaymentState:
     provider_ref: str = ""
     paid_at: datetime | None = None
     refunded_minor: int = 0
+    refund_failed: bool = False
 
 
 class RefundStatus(StrEnum):

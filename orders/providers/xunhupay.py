@@ -166,10 +166,11 @@ class Xunhupay:
         return PaymentState(
             status,
             amount=amount,
-            txn_id=text(answer, "transaction_id") or (text(answer, "open_order_id") if paid else ""),
+            txn_id=text(answer, "transaction_id"),
             provider_ref=text(answer, "open_order_id"),
             paid_at=beijing_time(text(answer, "paid_date")) if paid else None,
             refunded_minor=amount.minor if amount and status == PaymentStatus.REFUNDED else 0,
+            refund_failed=text(answer, "status") == "UD",
         )
 
     def refund(self, account: Account, call: RefundCall) -> RefundState:

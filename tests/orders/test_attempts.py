@@ -112,6 +112,15 @@ def test_only_who_takes_the_amount_is_offered(shop, gateway, order):
         order_top_up()
 
 
+def test_a_coupon_that_leaves_less_than_anybody_takes_makes_no_order(gateway, shop):
+    gateway.least_minor = 400
+    coupon = make_coupon("NEARLY", kind="fixed", off_bps=0, off_minor=9_601)
+    with pytest.raises(OrderRefused):
+        order_top_up(coupon="NEARLY")
+    coupon.refresh_from_db()
+    assert (coupon.uses, Order.objects.count()) == (0, 0)
+
+
 def test_a_test_account_takes_nothing_where_things_are_sold(shop, settings):
     shop.is_live = False
     shop.save()

@@ -21,6 +21,8 @@ CHINESE = {"accept-language": "zh-hans"}
         ("credited", "已入账"),
         ("paid here, closed at the gateway", "此处已支付，网关显示：已关闭"),
         ("9000 here, 10000 at the gateway", "此处为 9000，网关为 10000"),
+        ("Refunded at the gateway", "已在支付渠道退款"),
+        ("refund reported as failed, but the gateway says refunded", "通知称退款失败，但网关显示已退款"),
         ("dismissed by carol@example.com", "由 carol@example.com 忽略"),
         ("HTTP 502: bad gateway", "HTTP 502: bad gateway"),
         ("", ""),

@@ -10,7 +10,8 @@ from orders.models import Coupon, Order, Payment, PaymentAttempt
 from orders.ordering import cancel_order
 from orders.payments import polling
 from orders.payments.paying import PayFailed
-from orders.providers.base import GatewayUnreachable, PaymentState, PaymentStatus
+from orders.payments.settling import Received, Verdict, settle, unnamed
+from orders.providers.base import GatewayRefused, GatewayUnreachable, Money, PaymentState, PaymentStatus
 from tests.orders.shop import CREDIT, balance_of, make_coupon, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db
@@ -90,15 +91,18 @@ def test_a_gateway_that_is_away_keeps_the_order_for_an_hour(gateway):
     assert order.status == Order.Status.EXPIRED
 
 
-def test_a_payment_soon_after_the_end_is_honoured_with_its_coupon(shop, gateway):
+@pytest.mark.parametrize("is_reported", [False, True])
+def test_a_payment_soon_after_the_end_is_honoured_with_its_coupon(shop, gateway, is_reported):
     make_coupon()
     order = order_top_up(coupon="SPRING10")
     attempt = pay(order)
     age(order, minutes=31)
     polling.expire_due()
+    order.refresh_from_db()
+    assert (order.status, Coupon.objects.get().uses) == (Order.Status.EXPIRED, 0)
     gateway.pays(attempt)
     age(order, minutes=42)
-    polling.poll_due()
+    report(shop, attempt) if is_reported else polling.poll_due()
     order.refresh_from_db()
     assert (order.status, balance_of(order)) == (Order.Status.CREDITED, CREDIT)
     assert (order.coupon_use.state, Coupon.objects.get().uses) == ("used", 1)
@@ -153,6 +157,61 @@ def test_an_attempt_that_was_never_answered_is_set_up_by_the_poll(gateway):
     age(order, minutes=1)
     polling.poll_due()
     assert order.attempts.get().state == State.OPEN
+
+
+def test_an_attempt_that_was_never_answered_may_have_been_paid(gateway):
+    order = order_top_up()
+    gateway.checkout = GatewayUnreachable("timed out after it was done")
+    with pytest.raises(PayFailed):
+        pay(order)
+    gateway.pays(order.attempts.get())
+    age(order, minutes=1)
+    polling.poll_due()
+    assert len(gateway.created) == 2
+    assert balance_of(order) == CREDIT
+
+
+def test_paid_without_an_amount_is_not_believed(gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, txn_id="t1")
+    age(order, minutes=1)
+    polling.poll_due()
+    assert not Payment.objects.exists()
+    with pytest.raises(GatewayRefused):
+        polling.take_in(attempt)
+
+
+def test_a_payment_found_without_its_transaction_is_the_one_that_is_reported(shop, gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, Money(10_000, "CNY"))
+    polling.take_in(attempt)
+    gateway.pays(attempt, txn_id="t1")
+    report(shop, attempt, txn_id="t1")
+    report(shop, attempt, txn_id="t1", dedupe="again")
+    assert (Payment.objects.get().txn_id, balance_of(order)) == ("t1", CREDIT)
+    gateway.pays(attempt, txn_id="t2")
+    report(shop, attempt, txn_id="t2")
+    assert Payment.objects.get(txn_id="t2").state == Payment.State.OVERPAID
+
+
+def test_a_report_may_be_faster_than_the_poll_that_learns_no_transaction(shop, gateway):
+    order = order_top_up()
+    attempt = pay(order)
+    gateway.states[attempt.number] = PaymentState(PaymentStatus.PAID, Money(10_000, "CNY"))
+    real = gateway.query
+
+    def reported_meanwhile(account, *, reference, provider_ref):
+        gateway.query = real
+        report(shop, attempt, txn_id="t1")
+        return real(account, reference=reference, provider_ref=provider_ref)
+
+    gateway.query = reported_meanwhile
+    polling.take_in(attempt)
+    received = Received(unnamed(attempt), Money(10_000, "CNY"), timezone.now())
+    assert settle(attempt, received) is Verdict.DUPLICATE
+    assert (Payment.objects.get().txn_id, balance_of(order)) == ("t1", CREDIT)
 
 
 def test_closed_at_the_gateway_is_closed_here(gateway):

@@ -1,17 +1,19 @@
 """Money given back takes its credit with it: once, exactly, and never below nothing."""
 
 import pytest
+from django.utils import translation
 
 from billing.debts import collect_debts
 from billing.models import LedgerEntry, Wallet
 from billing.proof import check_books
-from orders.models import Order, Payment, Refund
-from orders.payments import refunding
+from orders.models import Order, Payment, Refund, WebhookEvent
+from orders.payments import processing, refunding
 from orders.payments.refunding import RefundRefused, request_refund, submit
 from orders.payments.settling import accept
 from orders.providers.base import (
     GatewayRefused,
     GatewayUnreachable,
+    Money,
     PaymentState,
     PaymentStatus,
     RefundState,
@@ -277,6 +279,124 @@ def test_one_fails_late_while_another_is_under_way(shop, gateway, order, refund)
     assert balance_of(order) == CREDIT * 9 // 10
 
 
+@pytest.fixture
+def twice(shop, gateway, order, carol):
+    """Ask for a part of the second payment of the order to be given back."""
+    report(shop, order.attempts.get(), txn_id="t2")
+    again = Payment.objects.get(state="overpaid")
+
+    def ask(minor=1):
+        return request_refund(payment=again, amount_minor=minor, reason="twice", actor_id=carol.pk, key=f"t2 {minor}")
+
+    return ask
+
+
+@pytest.mark.parametrize("minor", [1, 10_000])
+def test_a_second_payment_that_goes_back_ends_no_other_refund(gateway, order, twice, minor):
+    first, payment = order.payments.get(txn_id="t1"), order.payments.get(txn_id="t1")
+    asked = request_refund(payment=payment, amount_minor=4_000, reason="", actor_id=None, key="k")
+    submit(twice(minor))
+    assert now(order).status == _S.REFUND_PENDING
+    submit(now(asked))
+    assert (now(order).status, now(first).refunded_minor) == (_S.PARTIALLY_REFUNDED, 4_000)
+
+
+@pytest.mark.parametrize("before", [0, 4_000, 10_000])
+def test_a_second_payment_that_does_not_go_back_leaves_the_order_as_it_was(gateway, order, twice, before):
+    if before:
+        payment = order.payments.get(txn_id="t1")
+        submit(request_refund(payment=payment, amount_minor=before, reason="", actor_id=None, key="k"))
+    status = now(order).status
+    gateway.refund_answer = RefundState(RefundStatus.FAILED)
+    asked = twice()
+    submit(asked)
+    assert (now(asked).state, now(order).status) == ("failed", status)
+
+
+def test_an_order_does_not_wait_for_the_refund_of_its_second_payment(gateway, order, twice):
+    gateway.refund_answer = RefundState(RefundStatus.PENDING, "re_2")
+    submit(twice())
+    gateway.refund_answer = RefundState(RefundStatus.FAILED)
+    payment = order.payments.get(txn_id="t1")
+    submit(request_refund(payment=payment, amount_minor=4_000, reason="", actor_id=None, key="k"))
+    assert (now(order).status, balance_of(order)) == (_S.CREDITED, CREDIT)
+
+
+def test_what_is_on_its_way_back_is_not_accepted_any_more(shop, gateway, carol):
+    gateway.confirms = True
+    order = order_top_up()
+    attempt = pay(order)
+    report(shop, attempt, minor=9_999)
+    report(shop, attempt, txn_id="t2")
+    second = Payment.objects.get(txn_id="t2")
+    assert (second.state, now(order).status) == ("overpaid", _S.REVIEW)
+    asked = request_refund(payment=second, amount_minor=10_000, reason="", actor_id=carol.pk, key="k")
+    assert not accept(second, actor_id=carol.pk, reason="after all")
+    submit(asked)
+    assert (balance_of(order), now(order).status) == (0, _S.REVIEW)
+
+
+def test_a_refund_that_breaks_something_does_not_stop_the_next(shop, gateway, order, refund, monkeypatch):
+    other = order_top_up()
+    report(shop, pay(other))
+    asked = (
+        refund(),
+        request_refund(payment=other.payments.get(), amount_minor=10_000, reason="", actor_id=None, key="other"),
+    )
+    real = refunding.finish
+    monkeypatch.setattr(refunding, "finish", lambda which: 1 / 0 if which.pk == asked[0].pk else real(which))
+    refunding.submit_due()
+    assert [now(each).state for each in asked] == ["requested", "succeeded"]
+
+
+# ── Failed at a gateway that names no refund ─────────────────────────────────
+
+
+@pytest.fixture
+def asked_for(order, gateway):
+    """Reports of this gateway are not believed without asking it."""
+    gateway.confirms = False
+    return gateway
+
+
+@pytest.mark.parametrize("answer", [RefundStatus.PENDING, RefundStatus.SUCCEEDED])
+def test_a_report_that_the_refund_failed_need_not_name_it(shop, asked_for, order, refund, answer):
+    asked_for.refund_answer = RefundState(answer)
+    asked = refund()
+    submit(asked)
+    attempt = order.attempts.get()
+    asked_for.states[attempt.number] = PaymentState(PaymentStatus.PAID, Money(10_000, "CNY"), refund_failed=True)
+    report(shop, attempt, kind="refund_failed", minor=None, txn_id="")
+    assert (now(asked).state, now(order).status, balance_of(order)) == ("failed", _S.CREDITED, CREDIT)
+
+
+def test_a_refund_is_not_taken_for_failed_while_the_gateway_says_refunded(shop, asked_for, order, refund):
+    asked = refund()
+    submit(asked)
+    attempt = order.attempts.get()
+    asked_for.states[attempt.number] = PaymentState(PaymentStatus.REFUNDED, Money(10_000, "CNY"))
+    report(shop, attempt, kind="refund_failed", minor=None, txn_id="")
+    assert (now(asked).state, balance_of(order)) == ("succeeded", 0)
+    assert WebhookEvent.objects.get(kind="refund_failed").state == "new"
+
+
+def test_of_several_refunds_none_is_undone_that_is_not_named(shop, gateway, order, refund):
+    for number in range(2):
+        submit(refund(1_000, key=f"part {number}"))
+    report(shop, order.attempts.get(), kind="refund_failed", minor=None, txn_id="")
+    assert now(order).refunded_minor == 2_000
+
+
+def test_a_pending_refund_that_failed_is_found_by_asking(gateway, order, refund):
+    gateway.refund_answer = RefundState(RefundStatus.PENDING)
+    asked = refund()
+    submit(asked)
+    number = order.attempts.get().number
+    gateway.states[number] = PaymentState(PaymentStatus.PAID, Money(10_000, "CNY"), refund_failed=True)
+    submit(now(asked))
+    assert (now(asked).state, now(order).status, balance_of(order)) == ("failed", _S.CREDITED, CREDIT)
+
+
 # ── Disputes ─────────────────────────────────────────────────────────────────
 
 
@@ -288,6 +408,28 @@ def test_a_dispute_takes_the_credit_and_stops_the_key(shop, gateway, order):
     assert not now(order.token).is_enabled
     refunding.submit_due()
     assert gateway.refunds == []  # the gateway has the money already
+
+
+def test_a_dispute_about_what_was_given_back_goes_to_a_person(shop, gateway, order, refund):
+    submit(refund())
+    report(shop, order.attempts.get(), kind="dispute_opened", refund_ref="dp_1")
+    event = WebhookEvent.objects.get(kind="dispute_opened")
+    for _ in range(processing.DISBELIEVED_TRIES):
+        processing.process_event(event.pk)
+    event.refresh_from_db()
+    assert event.state == "review"
+    assert event.note == "nothing is left to give back, or another refund is under way"
+    assert (now(order).status, balance_of(order)) == (_S.REFUNDED, 0)
+
+
+def test_why_money_went_back_is_kept_in_one_language(shop, gateway, order):
+    with translation.override("zh-hans"):
+        report(shop, order.attempts.get(), kind="dispute_opened", refund_ref="dp_1")
+        report(shop, order.attempts.get(), kind="dispute_won", refund_ref="dp_1")
+    refund = Refund.objects.get()
+    assert (refund.reason, refund.error) == ("Dispute", "dispute won")
+    reasons = LedgerEntry.objects.filter(kind="refund").order_by("pk").values_list("reason", flat=True)
+    assert list(reasons) == ["Dispute", "The refund failed"]
 
 
 def test_a_dispute_won_gives_everything_back(shop, gateway, order):

@@ -11,8 +11,9 @@ from billing.proof import check_books
 from orders import tasks
 from orders.models import Order, Payment, PaymentAttempt, WebhookEvent
 from orders.payments import inbox, processing
+from orders.providers import registry
 from orders.providers.base import GatewayUnreachable, PaymentState, PaymentStatus
-from tests.orders.scripted import SIGNATURE
+from tests.orders.scripted import SIGNATURE, Scripted
 from tests.orders.shop import CREDIT, balance_of, make_account, notify, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +101,9 @@ def test_a_disabled_account_still_hears_of_what_was_paid(client, shop, gateway, 
     assert send(client, **told(attempt)).status_code == 200
 
 
-def test_a_database_that_is_away_asks_for_a_repetition(client, attempt, monkeypatch):
+def test_a_database_that_is_away_asks_for_a_repetition(client, gateway, attempt, monkeypatch):
+    gateway.pays(attempt, txn_id="t1")
+
     def away(*_args):
         raise DatabaseError("away")
 
@@ -108,16 +111,25 @@ def test_a_database_that_is_away_asks_for_a_repetition(client, attempt, monkeypa
         patch.setattr(inbox, "store", away)
         answer = send(client, **told(attempt))
     assert (answer.status_code, answer.content) == (500, b"fail")
+    assert not WebhookEvent.objects.exists()
     assert send(client, **told(attempt)).status_code == 200
+    work_off()
+    assert balance_of(attempt.order) == CREDIT
 
 
+@pytest.mark.django_db(transaction=True)  # else nothing is committed, and nothing published
 def test_a_broker_that_is_away_delays_and_loses_nothing(client, gateway, attempt, monkeypatch):
-    def away(*_args, **_kwargs):
+    published = []
+
+    def away(*args, **_kwargs):
+        published.append(args)
         raise OSError("no broker")
 
     monkeypatch.setattr(tasks.process_event, "delay", away)
     gateway.pays(attempt, txn_id="t1")
     assert send(client, **told(attempt)).status_code == 200
+    assert published == [(WebhookEvent.objects.get().pk,)]
+    assert balance_of(attempt.order) == 0
     tasks.sweep_events()
     assert balance_of(attempt.order) == CREDIT
 
@@ -183,10 +195,12 @@ def test_an_unknown_order_waits_for_a_day_in_case_it_appears(shop, gateway):
 
 
 @pytest.mark.parametrize("of_other_protocol", [False, True])
-def test_an_order_of_another_account_is_not_touched(shop, gateway, attempt, of_other_protocol):
-    other = make_account("other")
+def test_an_order_of_another_account_is_not_touched(shop, gateway, attempt, of_other_protocol, monkeypatch, caplog):
+    monkeypatch.setitem(registry.PROVIDERS, "elsewhere", Scripted(name="elsewhere", confirms=True))
+    other = make_account("other", provider="elsewhere" if of_other_protocol else "scripted")
     gateway.pays(attempt)
-    report(other, attempt)
+    assert report(other, attempt).body == "success"
+    assert f"other reported on an order of another account: {attempt.number}" in caplog.text
     event = WebhookEvent.objects.get()
     assert (event.state, event.note) == (State.REVIEW, "the order belongs to another account")
     assert balance_of(attempt.order) == 0
@@ -197,6 +211,13 @@ def test_the_other_mode_is_ignored(shop, gateway, attempt):
     report(shop, attempt, live=False)
     assert WebhookEvent.objects.get().state == State.IGNORED
     assert balance_of(attempt.order) == 0
+
+
+def test_complete_but_unpaid_and_failed_later_gives_nothing(shop, gateway, attempt):
+    report(shop, attempt, kind="waiting", minor=None)
+    report(shop, attempt, kind="failed", minor=None)
+    attempt.refresh_from_db()
+    assert (attempt.state, balance_of(attempt.order)) == (PaymentAttempt.State.FAILED, 0)
 
 
 def test_failed_ends_the_attempt_and_not_the_order(shop, gateway, attempt):

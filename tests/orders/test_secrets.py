@@ -30,6 +30,14 @@ def test_the_old_secret_verifies_for_a_day(account):
     assert opened(account).secrets == {"secret": "a new one"}
 
 
+def test_a_secret_that_was_replaced_long_ago_does_not_return_with_the_next_change(account):
+    set_secrets(account, {"secret": "a new one"})
+    account.rotated_at = timezone.now() - timedelta(hours=25)
+    set_secrets(account, {"key": "the first"})
+    set_secrets(account, {"key": "the second"})
+    assert opened(account).secrets == {"secret": "a new one", "key": "the second", "previous_key": "the first"}
+
+
 @pytest.mark.parametrize("given", [{"secret": ""}, {"secret": "a proper secret"}, {}])
 def test_saying_nothing_new_replaces_nothing(account, given):
     set_secrets(account, given)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from billing.proof import check_books
 from orders.models import Order, Payment, PaymentAttempt, Statement
 from orders.payments import statements
-from orders.providers.base import Money, PaymentState, PaymentStatus
+from orders.providers.base import GatewayUnreachable, Money, PaymentState, PaymentStatus
 from tests.orders.shop import CREDIT, balance_of, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +82,27 @@ def test_what_agrees_is_counted(shop, gateway):
     statements.reconcile_yesterday()
     found = Statement.objects.get()
     assert (found.checked, found.unanswered, found.differences) == (2, 1, [])
+
+
+def test_a_gateway_that_is_away_is_asked_only_so_often(shop, gateway, monkeypatch):
+    attempts = [pay(order_top_up()) for _ in range(statements.SILENT + 2)]
+    yesterday(*attempts)
+    asked = []
+
+    def away(_account, *, reference, provider_ref):
+        asked.append(reference)
+        raise GatewayUnreachable("away")
+
+    monkeypatch.setattr(gateway, "query", away)
+    statements.reconcile_yesterday()
+    found = Statement.objects.get()
+    assert (found.checked, found.unanswered, len(asked)) == (len(attempts), len(attempts), statements.SILENT)
+
+
+def test_an_attempt_that_breaks_something_does_not_stop_the_comparison(shop, gateway):
+    broken, other = (pay(order_top_up()) for _ in range(2))
+    yesterday(broken, other)
+    gateway.states[broken.number] = RuntimeError("a bug")
+    gateway.pays(other)
+    statements.reconcile_yesterday()
+    assert (Statement.objects.get().unanswered, balance_of(other.order)) == (1, CREDIT)

@@ -230,6 +230,18 @@ def test_statuses(site, account, changes, status):
     assert state.refunded_minor == (29900 if status is PaymentStatus.REFUNDED else 0)
 
 
+def test_a_transaction_that_it_does_not_name_is_not_made_up(site, account):
+    site.answers[QUERY] = found(transaction_id=None)
+    state = query(account)
+    assert (state.status, state.txn_id, state.provider_ref) == (PaymentStatus.PAID, "", "20260406123456")
+
+
+@pytest.mark.parametrize(("status", "failed"), [("UD", True), ("OD", False), ("CD", False), ("RD", False)])
+def test_a_refund_that_it_could_not_make(site, account, status, failed):
+    site.answers[QUERY] = found(status=status)
+    assert query(account).refund_failed is failed
+
+
 def test_its_own_number_is_tried_second_and_must_lead_back(site, account):
     site.answers[QUERY] = lambda asked, handler: (
         refuses("订单不存在") if "out_trade_order" in asked.form else found(out_trade_order=mine)
