@@ -8,6 +8,7 @@ A row must never be written with a time before the mark.
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import (
@@ -79,12 +80,13 @@ _LISTED_AS = Case(When(endpoint__in=(*DRAWINGS, *TASKS), then=F("endpoint")), de
 
 def created_in(span: Span) -> Q:
     """The rows of a span. The id range lets the primary key find them; the time decides."""
-    return Q(
-        id__gte=first_uuid7_of(max(span.start - CLOCK_SLACK, EPOCH)),
-        id__lt=first_uuid7_of(max(span.end + CLOCK_SLACK, EPOCH)),
-        created_at__gte=span.start,
-        created_at__lt=span.end,
-    )
+    first, last = ids_in(span)
+    return Q(id__gte=first, id__lt=last, created_at__gte=span.start, created_at__lt=span.end)
+
+
+def ids_in(span: Span) -> tuple[UUID, UUID]:
+    """The ids from which, and up to but without which, rows of a span can have theirs."""
+    return first_uuid7_of(max(span.start - CLOCK_SLACK, EPOCH)), first_uuid7_of(max(span.end + CLOCK_SLACK, EPOCH))
 
 
 def rows_to_roll_up(span: Span) -> QuerySet[UsageRecord]:

@@ -5,20 +5,32 @@ They always equal the sum of the rows, the call a second ago included, whether o
 one is as right as a newer one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
-from functools import reduce
-from operator import or_
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum, Value
+from django.db.models import (
+    BigIntegerField,
+    CharField,
+    Count,
+    DateTimeField,
+    F,
+    Field,
+    Q,
+    QuerySet,
+    Sum,
+    UUIDField,
+    Value,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate, TruncHour
 
 from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
-from billing.rollups import CLOCK_SLACK, ROW_SUMS, created_in
+from billing.prepared import Parameter, Statement, prepare
+from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in
 from billing.spans import HOUR, Span, Split, floor_hour, split
 from config.kernel.money import PPM, NanoUSD
 
@@ -81,27 +93,38 @@ class Scope:
         return any((self.token_id, self.model, self.group, self.is_stream is not None, self.endpoints))
 
     @property
-    def rolled(self) -> Q:
-        """The condition on roll-ups."""
+    def given(self) -> dict[str, Any]:
+        """What columns must be, by their names."""
+        columns = {"user_id": self.user_id, "token_id": self.token_id, "model": self.model, "group": self.group}
+        return {name: value for name, value in columns.items() if value} | (
+            {"id": self.record_id} if self.record_id is not None else {}
+        )
+
+    @property
+    def shape(self) -> "Scope":
+        """Any scope for which the same statement asks, with other values."""
+        return replace(
+            self,
+            user_id=1,
+            token_id=self.token_id and 1,
+            model=self.model and "?",
+            group=self.group and "?",
+            record_id=self.record_id and UUID(int=0),
+        )
+
+    def rolled(self, given: Mapping[str, Any]) -> Q:
+        """The condition on roll-ups, with the given values of columns."""
         kinds = {None: Q(), True: Q(streamed_requests__gt=0), False: Q(requests__gt=F("streamed_requests"))}
-        where = self._everywhere & kinds[self.is_stream]
+        where = Q(**given) & kinds[self.is_stream]
         return where & Q(listed_as__in=self.endpoints) if self.endpoints else where
 
-    @property
-    def _everywhere(self) -> Q:
-        narrowed = {"token_id": self.token_id, "model": self.model, "group": self.group}
-        return Q(user_id=self.user_id, **{name: value for name, value in narrowed.items() if value})
-
-    @property
-    def rows(self) -> Q:
-        """The condition on rows."""
-        where = self._everywhere
+    def rows(self, given: Mapping[str, Any]) -> Q:
+        """The condition on rows, with the given values of columns."""
+        where = Q(**given)
         if self.status:
             where &= Q(status=self.status)
         if self.is_stream is not None:
             where &= Q(is_stream=self.is_stream)
-        if self.record_id is not None:
-            where &= Q(id=self.record_id)
         if self.endpoints:
             where &= Q(endpoint__in=self.endpoints)
         return where
@@ -125,6 +148,7 @@ BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
 _ALL_IN_ONE = Key(Value(0), Value(0))
 
 
+@lru_cache(maxsize=512)
 def by_day(zone: tzinfo) -> Key:
     """Local days. A rolled-up hour belongs to the day it starts in, also where midnight is at half past an UTC hour."""
     return Key(TruncDate("hour", tzinfo=zone), TruncDate("created_at", tzinfo=zone))
@@ -137,9 +161,16 @@ def totals(scope: Scope, span: Span, *, mark: datetime | None) -> Totals:
 
 def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Totals]:
     """The sums of one span by the values of `keys`, in one statement; combinations without requests are left out."""
+    parts = scope.split(span, mark)
+    if not parts.edges and parts.hours.is_empty:
+        return {}
+    statement = _sums_statement(scope.shape, keys, edges=len(parts.edges), has_hours=not parts.hours.is_empty)
+    values = scope.given | _values_of("hours", parts.hours)
+    for position, edge in enumerate(parts.edges):
+        values |= _values_of(f"edge_{position}", edge)
     found: dict[tuple[Any, ...], Totals] = {}
-    for row in _union(_arms(scope, scope.split(span, mark), keys)):
-        key, sums = row[: len(keys)], Totals(*(int(value or 0) for value in row[len(keys) :]))
+    for row in statement.rows(values):
+        key, sums = tuple(row[: len(keys)]), Totals(*(int(value or 0) for value in row[len(keys) :]))
         found[key] = found[key] + sums if key in found else sums
     return {key: sums for key, sums in found.items() if sums.requests}
 
@@ -161,7 +192,8 @@ def span_of_nearest(
     if mark is None or scope.needs_rows:
         return span
     matching = _part_of("succeeded" if scope.status else "requests", scope.is_stream)
-    rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(Span(floor_hour(span.start), min(mark, span.end))))
+    rolled = UsageRollup.objects.filter(scope.rolled(scope.given))
+    rolled = rolled.filter(hour__gte=floor_hour(span.start), hour__lt=min(mark, span.end))
     rolled = rolled.annotate(matching=matching).filter(matching__gt=0)
     if after is not None:  # each roll-up stands for a request at least, but those of the moment's own hour for none
         ahead = rolled.filter(hour__gt=floor_hour(after + CLOCK_SLACK)).order_by("hour")
@@ -191,20 +223,17 @@ def _part_of(name: str, is_stream: bool | None) -> Combinable:
     return F(f"streamed_{name}") if is_stream else F(name) - F(f"streamed_{name}")
 
 
-def _arms(scope: Scope, parts: Split, keys: Sequence[Key]) -> list[_Rows]:
-    row_keys = [key.row for key in keys]
-    arms = [_grouped(_made(scope, edge), row_keys, _ROW_SUMS) for edge in parts.edges]
-    if not parts.hours.is_empty:
-        rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(parts.hours))
-        arms.append(_grouped(rolled, [key.rolled for key in keys], _rolled_sums(scope)))
-        if scope.status:  # successes: all of an hour less its few failures, which have an index of their own
-            others = _made(replace(scope, status=""), parts.hours).filter(status__in=UNSUCCESSFUL)
+@lru_cache(maxsize=512)
+def _sums_statement(shape: Scope, keys: tuple[Key, ...], *, edges: int, has_hours: bool) -> Statement:
+    row_keys, given = [key.row for key in keys], _parameters(shape.given)
+    arms = [_grouped(_made_in(f"edge_{n}", shape.rows(given)), row_keys, _ROW_SUMS) for n in range(edges)]
+    if has_hours:
+        rolled = UsageRollup.objects.filter(shape.rolled(given), _hour_in("hours"))
+        arms.append(_grouped(rolled, [key.rolled for key in keys], _rolled_sums(shape)))
+        if shape.status:  # successes: all of an hour less its few failures, which have an index of their own
+            others = _made_in("hours", replace(shape, status="").rows(given)).filter(status__in=UNSUCCESSFUL)
             arms.append(_grouped(others, row_keys, _LESS_ROWS))
-    return arms
-
-
-def _made(scope: Scope, span: Span) -> QuerySet[UsageRecord]:
-    return UsageRecord.objects.filter(scope.rows, created_in(span))
+    return prepare(_union(arms))
 
 
 def _grouped(rows: QuerySet[Any], keys: Iterable[Combinable], sums: dict[str, Any]) -> _Rows:
@@ -213,9 +242,9 @@ def _grouped(rows: QuerySet[Any], keys: Iterable[Combinable], sums: dict[str, An
     return grouped
 
 
-def _union(arms: list[_Rows]) -> Iterable[tuple[Any, ...]]:
+def _union(arms: list[_Rows]) -> _Rows:
     # Each stretch is an arm of its own: an OR of ranges would tempt SQLite to read all rows of the user.
-    return arms[0].union(*arms[1:], all=True) if len(arms) > 1 else [row for arm in arms for row in arm]
+    return arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
 
 
 def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> list[NanoUSD]:
@@ -223,31 +252,72 @@ def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> li
     assert (scope.status, scope.is_stream, scope.record_id) == ("", None, None)
     parts = [scope.split(span, mark) for span in spans]
     rolled = _rolled_charges(scope, [part.hours for part in parts])
-    rows = _row_charges(scope, [part.edges for part in parts])
-    return [NanoUSD(left + right) for left, right in zip(rolled, rows, strict=True)]
+    rows = _row_charges(scope, {edge for part in parts for edge in part.edges})
+    return [NanoUSD(sum((rows[edge] for edge in part.edges), rolled[n])) for n, part in enumerate(parts)]
 
 
 def _rolled_charges(scope: Scope, hours: Sequence[Span]) -> list[int]:
     reach = Span(min(span.start for span in hours), max(span.end for span in hours))
-    rolled = UsageRollup.objects.filter(scope.rolled, _hour_in(reach))
-    return _charges_where(rolled, [_hour_in(span) for span in hours])
+    values = scope.given | _values_of("reach", reach)
+    for position, span in enumerate(hours):
+        values |= _values_of(f"span_{position}", span)
+    found = _rolled_charges_statement(scope.shape, spans=len(hours)).rows(values)
+    return [int(charge or 0) for charge in found[0][1:]] if found else [0] * len(hours)
 
 
-def _row_charges(scope: Scope, edges: Sequence[Sequence[Span]]) -> list[int]:
-    reach = [scope.rows & created_in(edge) for edge in {edge for several in edges for edge in several}]
-    rows = UsageRecord.objects.filter(reduce(or_, reach)) if reach else UsageRecord.objects.none()
-    return _charges_where(rows, [reduce(or_, map(_made_in, several), Q(pk__in=[])) for several in edges])
+@lru_cache(maxsize=64)
+def _rolled_charges_statement(shape: Scope, *, spans: int) -> Statement:
+    rolled = UsageRollup.objects.filter(shape.rolled(_parameters(shape.given)), _hour_in("reach"))
+    sums = {f"sum_{n}": Sum("charge", filter=_hour_in(f"span_{n}")) for n in range(spans)}
+    return prepare(_grouped(rolled, [Value(0)], sums))
 
 
-def _charges_where(source: QuerySet[Any], conditions: Sequence[Q]) -> list[int]:
-    sums = {f"sum_{position}": Sum("charge", filter=condition) for position, condition in enumerate(conditions)}
-    found = source.aggregate(**sums)
-    return [int(found[name] or 0) for name in sums]
+def _row_charges(scope: Scope, edges: Iterable[Span]) -> dict[Span, int]:
+    charges_of = dict.fromkeys(edges, 0)
+    values = scope.given
+    for position, edge in enumerate(charges_of):
+        values |= _values_of(f"edge_{position}", edge)
+    found = _row_charges_statement(scope.shape, edges=len(charges_of)).rows(values) if charges_of else []
+    in_order = list(charges_of)
+    return charges_of | {in_order[position]: int(charge or 0) for position, charge in found}
 
 
-def _made_in(span: Span) -> Q:
-    return Q(created_at__gte=span.start, created_at__lt=span.end)
+@lru_cache(maxsize=64)
+def _row_charges_statement(shape: Scope, *, edges: int) -> Statement:
+    where = shape.rows(_parameters(shape.given))
+    charge = {"sum_charge": Sum("charge")}
+    return prepare(_union([_grouped(_made_in(f"edge_{n}", where), [Value(n)], charge) for n in range(edges)]))
 
 
-def _hour_in(span: Span) -> Q:
-    return Q(hour__gte=span.start, hour__lt=span.end)
+_TYPES: dict[str, "Field[Any, Any]"] = {
+    "user_id": BigIntegerField(),
+    "token_id": BigIntegerField(),
+    "id": UUIDField(),
+    "model": CharField(),
+    "group": CharField(),
+}
+_MOMENT, _ID = DateTimeField(), UUIDField()
+
+
+def _parameters(given: Iterable[str]) -> dict[str, Parameter]:
+    return {name: Parameter(name, _TYPES[name]) for name in given}
+
+
+def _made_in(name: str, where: Q) -> QuerySet[UsageRecord]:
+    """Rows of a span that is given as parameters; the id range lets an index find them, the time decides."""
+    return UsageRecord.objects.filter(
+        where,
+        id__gte=Parameter(f"{name}_first", _ID),
+        id__lt=Parameter(f"{name}_last", _ID),
+        created_at__gte=Parameter(f"{name}_start", _MOMENT),
+        created_at__lt=Parameter(f"{name}_end", _MOMENT),
+    )
+
+
+def _hour_in(name: str) -> Q:
+    return Q(hour__gte=Parameter(f"{name}_start", _MOMENT), hour__lt=Parameter(f"{name}_end", _MOMENT))
+
+
+def _values_of(name: str, span: Span) -> dict[str, Any]:
+    first, last = ids_in(span)
+    return {f"{name}_start": span.start, f"{name}_end": span.end, f"{name}_first": first, f"{name}_last": last}

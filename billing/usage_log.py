@@ -181,4 +181,5 @@ def _time_of(cursor: UUID) -> datetime:
 
 
 def _matching(user: User, where: LogFilter, span: Span) -> QuerySet[UsageRecord]:
-    return UsageRecord.objects.filter(where.scope(user).rows, created_in(span))
+    scope = where.scope(user)
+    return UsageRecord.objects.filter(scope.rows(scope.given), created_in(span))

@@ -1,0 +1,66 @@
+"""Statements that are put together once and run often.
+
+To build and compile a queryset of sums takes ten times the CPU of running it, and a page has several. A prepared one
+has parameters in the place of values, and each run fills them in.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, Field, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+
+_Converter = Callable[[Any, Any, BaseDatabaseWrapper], Any]
+
+
+class Parameter(Expression):
+    """A value of a field's type that is given when the statement runs, under a name."""
+
+    def __init__(self, name: str, field: "Field[Any, Any]") -> None:
+        super().__init__(output_field=field)
+        self.name = name
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+    def bound(self, values: Mapping[str, Any]) -> Any:
+        """The value as the database takes it."""
+        return self.output_field.get_db_prep_value(values[self.name], connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Compiled SQL with its parameters and constants in order, and what turns its columns into Python's values."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    converters: tuple[tuple[int, Any, Sequence[_Converter]], ...]
+
+    def rows(self, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Run it and fetch all rows."""
+        given = [each.bound(values) if isinstance(each, Parameter) else each for each in self.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, given)
+            return [self._converted(list(row)) for row in cursor.fetchall()]
+
+    def _converted(self, row: list[Any]) -> list[Any]:
+        for position, column, converters in self.converters:
+            for convert in converters:
+                row[position] = convert(row[position], column, connection)
+        return row
+
+
+def prepare(rows: "QuerySet[Any, Any]") -> Statement:
+    """Compile a queryset of values."""
+    compiler = rows.query.get_compiler(connection=connection)
+    sql, parameters = compiler.as_sql()
+    columns = [each[0] for each in compiler.select[: compiler.col_count]]
+    converters = compiler.get_converters(columns)
+    return Statement(
+        sql,
+        tuple(parameters),
+        tuple((position, column, found) for position, (found, column) in converters.items()),
+    )
