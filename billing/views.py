@@ -1,6 +1,7 @@
 """Dashboard, Usage log, and the Drawing and Task logs, which are the Usage log of some endpoints."""
 
 import re
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
+from django.utils.formats import date_format
 from django.utils.translation import pgettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -34,27 +36,33 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     period = Period(asked) if asked in list(Period) else Period.MONTH
     zone = timezone.get_current_timezone()
     shown = selectors.dashboard(_user(request), period=period, now=timezone.now(), zone=zone)
-    context = {"dashboard": shown, "period": period, "periods": list(Period), **_drawn(shown.usage)}
+    context = {"dashboard": shown, "period": period, "periods": list(Period), **_drawn(shown.usage, period)}
+    return render(request, "billing/dashboard.html", context)
+
+
+def _drawn(usage: selectors.PeriodUsage, period: Period) -> dict[str, Any]:
     if period.is_hourly:
-        formats = {"axis_format": pgettext("hours of a chart", "H:i"), "full_format": pgettext("an hour", "M j, H:i")}
+        on_axis, in_full = pgettext("hours of a chart", "H:i"), pgettext("an hour", "M j, H:i")
     else:
-        formats = {"axis_format": pgettext("days of a chart", "M j"), "full_format": pgettext("a day", "D, M j")}
-    return render(request, "billing/dashboard.html", context | formats)
-
-
-def _drawn(usage: selectors.PeriodUsage) -> dict[str, Any]:
+        on_axis, in_full = pgettext("days of a chart", "M j"), pgettext("a day", "D, M j")
     chart = charts.stacked_bars(
         [bucket.charges for bucket in usage.buckets], label=lambda nano: format_usd(nano, min_digits=0)
     )
     return {
         "chart": chart,
-        "columns": list(zip(chart.bars, usage.buckets, strict=True)),
-        "ticks": [(tick, usage.buckets[tick.position].at) for tick in chart.ticks],
+        "columns": [
+            (bar, bucket, _written(bucket.at, in_full)) for bar, bucket in zip(chart.bars, usage.buckets, strict=True)
+        ],
+        "ticks": [(tick, _written(usage.buckets[tick.position].at, on_axis)) for tick in chart.ticks],
         "ring": charts.ring([share.totals.charge for share in usage.models]),
         "spend_line": charts.sparkline([bucket.totals.charge for bucket in usage.buckets]),
         "requests_line": charts.sparkline([bucket.totals.requests for bucket in usage.buckets]),
         "tokens_line": charts.sparkline([bucket.totals.tokens for bucket in usage.buckets]),
     }
+
+
+def _written(at: date, pattern: str) -> str:
+    return date_format(timezone.localtime(at) if isinstance(at, datetime) else at, pattern)
 
 
 @login_required

@@ -1,11 +1,15 @@
-"""How amounts, ratios and counts are written on pages. Loaded in every template."""
+"""How amounts, ratios, counts and icons are written on pages. Loaded in every template."""
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from django import template
 from django.conf import settings
+from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from config.kernel import money
 
@@ -133,3 +137,16 @@ def words(text: str) -> list[str]:
 def tab_pairs(text: str) -> list[list[str]]:
     """`"id:Label,id:Label"` as pairs."""
     return [part.strip().split(":", 1) for part in text.split(",")]
+
+
+@register.simple_tag
+@lru_cache(maxsize=512)
+def icon(name: str, classes: str = "") -> SafeString:
+    """An icon of the sprite, which says nothing to who cannot see it."""
+    return format_html(
+        '<svg class="icon{}" width="16" height="16" aria-hidden="true" focusable="false">'
+        '<use href="{}#{}"></use></svg>',
+        f" {classes}" if classes else "",
+        static("img/icons.svg"),
+        name,
+    )

@@ -57,7 +57,7 @@ def test_every_template_compiles(path):
 def test_every_component_and_icon_exists(path):
     source = path.read_text()
     components = set(re.findall(r"<c-([a-z-]+)", source)) - {"vars", "slot"}
-    icons = set(re.findall(r"""<c-icon name=["']([a-z0-9-]+)["']""", source))
+    icons = set(re.findall(r"""\{% icon ["']([a-z0-9-]+)["']""", source))
     icons |= set(re.findall(r"""<c-[a-z-]+ [^>]*\bicon(?:_end)?=["']([a-z0-9-]+)["']""", source))
     assert not [name for name in components if not (TEMPLATES / f"components/{name.replace('-', '_')}.html").exists()]
     assert not icons - sprite_icons()
