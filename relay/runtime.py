@@ -67,7 +67,7 @@ class Runtime:
         """Load the snapshots, then keep them fresh and the leases of running exchanges alive."""
         self._watchdog = Watchdog()
         await asyncio.gather(self._refresh(), self.read(warm_up))
-        _collect_less_garbage()
+        collect_less_garbage()
         self._loops = [
             asyncio.create_task(self._repeat(REFRESH_SECONDS, self._refresh)),
             asyncio.create_task(self._repeat(HEARTBEAT_SECONDS, self._beat)),
@@ -157,7 +157,7 @@ class Runtime:
                 logger.exception("background work failed, trying again")
 
 
-def _collect_less_garbage() -> None:
+def collect_less_garbage() -> None:
     """What was loaded at the start stays, so it is not searched for garbage; a request leaves next to none in cycles.
 
     Python would search after every 700 objects, which is several times in a request: a fifth of its CPU.

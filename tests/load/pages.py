@@ -77,8 +77,10 @@ def furnished() -> Iterator[None]:
 
 def report(options: argparse.Namespace) -> None:
     """Print a table for each visitor."""
+    from relay.runtime import collect_less_garbage
     from tests.load.addresses import walks
 
+    collect_less_garbage()  # as processes that serve do
     for walk in list(walks(orders=options.orders)):
         heads = "".join(f"{head:>11}" for head in ("p50", "p95", "database", "clock", "statements"))
         print(f"\n{walk.title}\n{'':<{WIDTH}}{heads}")
