@@ -3,7 +3,7 @@
 Pure. Every moment is an aware datetime; stretches are half-open, so neighbours never share a request.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -57,6 +57,18 @@ def split(span: Span, *, rolled_until: datetime | None) -> Split:
 
 def _not_empty(*spans: Span) -> tuple[Span, ...]:
     return tuple(span for span in spans if not span.is_empty)
+
+
+def joined(spans: Iterable[Span], *, within: Span) -> list[Span]:
+    """The same time in as few stretches as possible, in order, as far as it lies in a span."""
+    found: list[Span] = []
+    for each in sorted(spans, key=lambda span: span.start):
+        start, end = max(each.start, within.start), min(each.end, within.end)
+        if found and start <= found[-1].end:
+            found[-1] = Span(found[-1].start, max(end, found[-1].end))
+        elif start < end:
+            found.append(Span(start, end))
+    return found
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:

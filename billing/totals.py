@@ -31,7 +31,7 @@ from django.db.models.functions import TruncDate, TruncHour
 from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
 from billing.prepared import Parameter, Statement, prepare
 from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in
-from billing.spans import HOUR, Span, Split, floor_hour, split
+from billing.spans import HOUR, Span, Split, floor_hour, joined, split
 from config.kernel.money import PPM, NanoUSD
 
 
@@ -146,6 +146,9 @@ BY_MODEL = Key(F("model"), F("model"))
 BY_TOKEN = Key(F("token_id"), F("token_id"))
 BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
 _ALL_IN_ONE = Key(Value(0), Value(0))
+_MOST_STRETCHES = 64  # more of them take longer to plan than to read what lies between
+
+_Rows = QuerySet[Any, tuple[Any, ...]]
 
 
 @lru_cache(maxsize=512)
@@ -175,7 +178,7 @@ def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> di
     return {key: sums for key, sums in found.items() if sums.requests}
 
 
-def span_of_nearest(
+def spans_of_nearest(
     scope: Scope,
     span: Span,
     *,
@@ -183,33 +186,51 @@ def span_of_nearest(
     limit: int,
     before: datetime | None = None,
     after: datetime | None = None,
-) -> Span:
-    """The part of a span in which the `limit` requests nearest to a moment lie, or all there are.
+) -> list[Span]:
+    """The stretches of a span in which the `limit` requests nearest to a moment lie, or all there are.
 
-    Without it a filter that next to nothing passes would read all requests of the user. Where roll-ups cannot tell,
+    Without them a filter that next to nothing passes would read all requests of the user. Where roll-ups cannot tell,
     it is the whole span.
     """
     if mark is None or scope.needs_rows:
-        return span
-    matching = _part_of("succeeded" if scope.status else "requests", scope.is_stream)
-    rolled = UsageRollup.objects.filter(scope.rolled(scope.given))
-    rolled = rolled.filter(hour__gte=floor_hour(span.start), hour__lt=min(mark, span.end))
-    rolled = rolled.annotate(matching=matching).filter(matching__gt=0)
-    if after is not None:  # each roll-up stands for a request at least, but those of the moment's own hour for none
-        ahead = rolled.filter(hour__gt=floor_hour(after + CLOCK_SLACK)).order_by("hour")
-        hours = list(ahead.values_list("hour", flat=True)[:limit])
-        return Span(span.start, min(span.end, hours[-1] + HOUR)) if len(hours) == limit else span
-    assert before is not None
-    cut = min(floor_hour(before - CLOCK_SLACK), mark)
-    hours = list(rolled.filter(hour__lt=cut).order_by("-hour").values_list("hour", flat=True)[:limit])
-    return Span(max(span.start, hours[-1] if hours else cut), span.end)
+        return [span]
+    rolled = _rolled_hours(scope, Span(floor_hour(span.start), min(mark, span.end)))
+    if after is not None:  # those of the moment's own hour may all lie before it
+        ahead = floor_hour(after + CLOCK_SLACK) + HOUR
+        hours, is_enough = _nearest(rolled.filter(hour__gte=ahead).order_by("hour"), limit)
+        found = [Span(after - 2 * CLOCK_SLACK, ahead), *hours, *([] if is_enough else [Span(mark, span.end)])]
+    else:
+        assert before is not None
+        cut = min(floor_hour(before - CLOCK_SLACK), mark)
+        hours, _is_enough = _nearest(rolled.filter(hour__lt=cut).order_by("-hour"), limit)
+        found = [Span(cut, span.end), *hours]
+    stretches = joined(found, within=span)
+    return stretches if len(stretches) <= _MOST_STRETCHES else [Span(stretches[0].start, stretches[-1].end)]
+
+
+def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
+    """How many matching requests each hour that has any holds."""
+    matching = Sum(_part_of("succeeded" if scope.status else "requests", scope.is_stream))
+    rolled = UsageRollup.objects.filter(scope.rolled(scope.given), hour__gte=hours.start, hour__lt=hours.end)
+    return rolled.values("hour").annotate(matching=matching).filter(matching__gt=0).values_list("hour", "matching")
+
+
+def _nearest(hours: _Rows, limit: int) -> tuple[list[Span], bool]:
+    """The first hours that hold so many requests, and whether they do. Ids, by which pages are cut, may lie a little
+    beside the hour of their rows.
+    """
+    found, requests = [], 0
+    for hour, matching in hours[:limit]:
+        found.append(Span(hour - 2 * CLOCK_SLACK, hour + HOUR + 2 * CLOCK_SLACK))
+        requests += matching
+        if requests >= limit:
+            return found, True
+    return found, False
 
 
 _RUNNING = Count("id", filter=Q(status=UsageRecord.Status.OPEN))
 _ROW_SUMS = ROW_SUMS | {"sum_running": _RUNNING}
 _LESS_ROWS = {name: Value(0) - expression for name, expression in _ROW_SUMS.items()}
-
-_Rows = QuerySet[Any, tuple[Any, ...]]
 
 
 def _rolled_sums(scope: Scope) -> dict[str, Any]:

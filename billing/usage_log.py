@@ -1,18 +1,20 @@
 """What the Usage log shows: pages of records, all of them for an export, and the sums of a filter."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from billing.models import DRAWINGS, TASKS, UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span
-from billing.totals import Scope, Totals, span_of_nearest, totals
+from billing.totals import Scope, Totals, spans_of_nearest, totals
 from config.kernel.ids import first_uuid7_of, uuid7_at, uuid7_time
 from tokens.models import Token
 
@@ -138,7 +140,7 @@ def live_rows(user: User, where: LogFilter, *, newer_than: UUID | None, running:
     """
     if newer_than:
         since = uuid7_at(max((newer_than.int >> 80) - LATE_MS, 0), 0)
-        newest = list(_matching(user, where, where.reach).filter(id__gt=since).order_by("-id")[:PAGE_SIZE])
+        newest = list(_matching(user, where, [where.reach]).filter(id__gt=since).order_by("-id")[:PAGE_SIZE])
     else:
         newest = _before(user, where, None, limit=PAGE_SIZE)
     found = {record.pk: record for record in newest}
@@ -158,21 +160,21 @@ def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:
 def _before(user: User, where: LogFilter, cursor: UUID | None, *, limit: int) -> list[UsageRecord]:
     """The newest ones, or those before a cursor, newest first."""
     before = _time_of(cursor) if cursor else where.reach.end
-    rows = _matching(user, where, _span_of_nearest(user, where, limit=limit, before=before))
+    rows = _matching(user, where, _spans_of_nearest(user, where, limit=limit, before=before))
     return list((rows.filter(id__lt=cursor) if cursor else rows).order_by("-id")[:limit])
 
 
 def _after(user: User, where: LogFilter, cursor: UUID, *, limit: int) -> list[UsageRecord]:
     """Those after a cursor, oldest first."""
-    span = _span_of_nearest(user, where, limit=limit, after=_time_of(cursor))
-    return list(_matching(user, where, span).filter(id__gt=cursor).order_by("id")[:limit])
+    spans = _spans_of_nearest(user, where, limit=limit, after=_time_of(cursor))
+    return list(_matching(user, where, spans).filter(id__gt=cursor).order_by("id")[:limit])
 
 
-def _span_of_nearest(user: User, where: LogFilter, *, limit: int, **moment: datetime) -> Span:
+def _spans_of_nearest(user: User, where: LogFilter, *, limit: int, **moment: datetime) -> list[Span]:
     scope = where.scope(user)
     if not scope.is_narrow:
-        return where.reach
-    return span_of_nearest(scope, where.reach, mark=rolled_until(), limit=limit, **moment)
+        return [where.reach]
+    return spans_of_nearest(scope, where.reach, mark=rolled_until(), limit=limit, **moment)
 
 
 def _time_of(cursor: UUID) -> datetime:
@@ -180,6 +182,6 @@ def _time_of(cursor: UUID) -> datetime:
     return uuid7_time(min(cursor, first_uuid7_of(ALWAYS.end)))
 
 
-def _matching(user: User, where: LogFilter, span: Span) -> QuerySet[UsageRecord]:
+def _matching(user: User, where: LogFilter, spans: Iterable[Span]) -> QuerySet[UsageRecord]:
     scope = where.scope(user)
-    return UsageRecord.objects.filter(scope.rows(scope.given), created_in(span))
+    return UsageRecord.objects.filter(scope.rows(scope.given), reduce(or_, map(created_in, spans), Q(pk__in=[])))

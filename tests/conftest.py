@@ -191,7 +191,7 @@ def quick_settings() -> Iterator[None]:
         override_settings(STORAGES=storages, PASSWORD_HASHERS=hashers, **sources),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr("relay.runtime._collect_less_garbage", lambda: None)
+        patch.setattr("relay.runtime.collect_less_garbage", lambda: None)
         yield
 
 

@@ -1,15 +1,17 @@
 """Stretches of time: nothing is in two parts or in none, and days are those of the local clock."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.spans import Span, days_earlier, days_of, floor_hour, hours_of, last_days, last_hours, split
+from billing.spans import Span, days_earlier, days_of, floor_hour, hours_of, joined, last_days, last_hours, split
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+MINUTES = st.integers(0, 99)
 BERLIN, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 moments = st.integers(0, 10 * 24 * 3600).map(lambda seconds: START + timedelta(seconds=seconds))
 
@@ -54,3 +56,18 @@ def test_days_are_local_and_survive_the_change_of_clocks():
 def test_midnight_may_be_at_half_past_an_hour():
     today = last_days(1, now=datetime(2026, 3, 2, 10, tzinfo=UTC), zone=KOLKATA)
     assert today.start == datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+
+
+@given(st.lists(st.tuples(MINUTES, MINUTES), max_size=8), MINUTES, MINUTES)
+def test_joined_stretches_are_the_same_minutes_in_order_and_apart(ends, one, other):
+    within = Span(*sorted((START + one * MINUTE, START + other * MINUTE)))
+    spans = [Span(START + start * MINUTE, START + end * MINUTE) for start, end in ends]
+    found = joined(spans, within=within)
+    assert [minute for minute in range(100) if is_in(found, minute)] == [
+        minute for minute in range(100) if is_in(spans, minute) and is_in([within], minute)
+    ]
+    assert all(left.end < right.start for left, right in pairwise(found))
+
+
+def is_in(spans, minute):
+    return any(span.start <= START + minute * MINUTE < span.end for span in spans)
