@@ -64,7 +64,7 @@ class StaffAdmin(ModelAdmin):
     list_filter_sheet = True
     compressed_fields = True
     warn_unsaved_form = True
-    list_per_page = 50
+    list_per_page = 25
 
     @display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> str:
