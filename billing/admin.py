@@ -38,7 +38,9 @@ from billing.models import (
 )
 from billing.price_versions import next_version, version_in_force
 from billing.pricing import KINDS
+from billing.rollups import created_in_any, rolled_until
 from billing.tiers import format_tiers
+from billing.totals import stretches_of_model
 from config.kernel.errors import InsufficientCredit
 from config.kernel.ids import first_uuid7_of
 from config.kernel.money import format_ratio, format_usd
@@ -330,6 +332,16 @@ class ModelFilter(admin.SimpleListFilter):
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 
+class UsageModelFilter(ModelFilter):
+    """A model that is called now and then is looked for where it was: there is no index of requests by model."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = super().queryset(request, queryset)
+        model = self.value()
+        stretches = stretches_of_model(model, mark=rolled_until()) if model else None
+        return found if stretches is None else found.filter(created_in_any(stretches))
+
+
 class AgeFilter(admin.SimpleListFilter):
     """A range of the primary key, which has the time in it."""
 
@@ -351,7 +363,7 @@ class AgeFilter(admin.SimpleListFilter):
 class UsageRecordAdmin(EndlessAdmin):
     list_display = ("time", "user", "token_label", "model", "tokens", "charge_usd", "state", "channel_label")
     list_display_links = ("time",)
-    list_filter = (AgeFilter, "status", ModelFilter)
+    list_filter = (AgeFilter, "status", UsageModelFilter)
     list_select_related = ("user",)
     search_fields = ("id",)
     search_help_text = _("Request id or e-mail")

@@ -16,8 +16,8 @@ from accounts.models import User
 from billing.endpoint_names import ENDPOINT_NAMES
 from billing.models import ModelPrice, UsageRecord
 from billing.selectors import Period
-from billing.spans import Span
-from billing.usage_log import ALWAYS, Log, LogFilter
+from billing.spans import ALWAYS, Span
+from billing.usage_log import Log, LogFilter
 from tokens.models import Group, Token
 
 LAST_HOUR, CUSTOM = "1h", "custom"

@@ -7,6 +7,8 @@ A row must never be written with a time before the mark.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +84,11 @@ def created_in(span: Span) -> Q:
     """The rows of a span. The id range lets the primary key find them; the time decides."""
     first, last = ids_in(span)
     return Q(id__gte=first, id__lt=last, created_at__gte=span.start, created_at__lt=span.end)
+
+
+def created_in_any(spans: Iterable[Span]) -> Q:
+    """The rows of several spans."""
+    return reduce(or_, map(created_in, spans), Q(pk__in=[]))
 
 
 def ids_in(span: Span) -> tuple[UUID, UUID]:

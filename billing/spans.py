@@ -27,6 +27,9 @@ class Span:
         return max((self.end - self.start).total_seconds() / 60, 0.0)
 
 
+ALWAYS = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC))
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """A span as whole rolled-up hours (perhaps none) and what is left of it at either side."""

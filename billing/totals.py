@@ -31,7 +31,7 @@ from django.db.models.functions import TruncDate, TruncHour
 from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
 from billing.prepared import Parameter, Statement, prepare
 from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in
-from billing.spans import HOUR, Span, Split, floor_hour, joined, split
+from billing.spans import ALWAYS, HOUR, Span, Split, floor_hour, joined, split
 from config.kernel.money import PPM, NanoUSD
 
 
@@ -208,6 +208,16 @@ def spans_of_nearest(
     return stretches if len(stretches) <= _MOST_STRETCHES else [Span(stretches[0].start, stretches[-1].end)]
 
 
+def stretches_of_model(model: str, *, mark: datetime | None) -> list[Span] | None:
+    """Where all calls of a model lie, whosever they are; None where that is not in a few stretches, or not known."""
+    if mark is None:
+        return None
+    rolled = UsageRollup.objects.filter(model=model, hour__lt=mark).order_by("-hour")
+    hours = rolled.values_list("hour", flat=True).distinct()[: _MOST_STRETCHES + 1]
+    stretches = joined([_padded(hour) for hour in hours] + [Span(mark, ALWAYS.end)], within=ALWAYS)
+    return stretches if len(hours) <= _MOST_STRETCHES else None
+
+
 def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
     """How many matching requests each hour that has any holds."""
     matching = Sum(_part_of("succeeded" if scope.status else "requests", scope.is_stream))
@@ -216,16 +226,19 @@ def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
 
 
 def _nearest(hours: _Rows, limit: int) -> tuple[list[Span], bool]:
-    """The first hours that hold so many requests, and whether they do. Ids, by which pages are cut, may lie a little
-    beside the hour of their rows.
-    """
+    """The first hours that hold so many requests, and whether they do."""
     found, requests = [], 0
     for hour, matching in hours[:limit]:
-        found.append(Span(hour - 2 * CLOCK_SLACK, hour + HOUR + 2 * CLOCK_SLACK))
+        found.append(_padded(hour))
         requests += matching
         if requests >= limit:
             return found, True
     return found, False
+
+
+def _padded(hour: datetime) -> Span:
+    """Ids, by which pages are cut, may lie a little beside the hour of their rows."""
+    return Span(hour - 2 * CLOCK_SLACK, hour + HOUR + 2 * CLOCK_SLACK)
 
 
 _RUNNING = Count("id", filter=Q(status=UsageRecord.Status.OPEN))

@@ -2,18 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import User
 from billing.models import DRAWINGS, TASKS, UsageRecord
-from billing.rollups import created_in, rolled_until
-from billing.spans import Span
+from billing.rollups import created_in_any, rolled_until
+from billing.spans import ALWAYS, Span
 from billing.totals import Scope, Totals, spans_of_nearest, totals
 from config.kernel.ids import first_uuid7_of, uuid7_at, uuid7_time
 from tokens.models import Token
@@ -21,7 +19,6 @@ from tokens.models import Token
 PAGE_SIZE = 50
 EXPORT_CHUNK = 1_000
 LATE_MS = 5_000  # ids are made before their rows are committed: a later one may be there first
-ALWAYS = Span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC))
 
 
 class Log(StrEnum):
@@ -184,4 +181,4 @@ def _time_of(cursor: UUID) -> datetime:
 
 def _matching(user: User, where: LogFilter, spans: Iterable[Span]) -> QuerySet[UsageRecord]:
     scope = where.scope(user)
-    return UsageRecord.objects.filter(scope.rows(scope.given), reduce(or_, map(created_in, spans), Q(pk__in=[])))
+    return UsageRecord.objects.filter(scope.rows(scope.given), created_in_any(spans))

@@ -194,6 +194,7 @@ class ChannelKeyInline(TabularInline):
 class ChannelModelInline(TabularInline):
     model = ChannelModel
     extra = 0
+    per_page = 20
     fields = ("model", "upstream_model", "cost_input", "cost_output", "cost_cache_read")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
