@@ -39,8 +39,9 @@ from billing.models import (
 from billing.price_versions import next_version, version_in_force
 from billing.pricing import KINDS
 from billing.rollups import created_in_any, rolled_until
+from billing.spans import ALWAYS, Span
 from billing.tiers import format_tiers
-from billing.totals import stretches_of_model
+from billing.totals import Scope, spans_of_nearest
 from config.kernel.errors import InsufficientCredit
 from config.kernel.ids import first_uuid7_of
 from config.kernel.money import format_ratio, format_usd
@@ -332,14 +333,25 @@ class ModelFilter(admin.SimpleListFilter):
         return queryset.filter(model=self.value()) if self.value() else queryset
 
 
+MOST_PAGES = 1_000  # from the first one on; whoever turns further waits longer
+
+
 class UsageModelFilter(ModelFilter):
     """A model that is called now and then is looked for where it was: there is no index of requests by model."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         found = super().queryset(request, queryset)
-        model = self.value()
-        stretches = stretches_of_model(model, mark=rolled_until()) if model else None
-        return found if stretches is None else found.filter(created_in_any(stretches))
+        return found.filter(created_in_any(_stretches(request, self.value() or ""))) if self.value() else found
+
+
+def _stretches(request: HttpRequest, model: str) -> list[Span]:
+    """Where the newest calls of a model are, as many as a page and those before it show."""
+    user, page = request.GET.get("user__id__exact", ""), request.GET.get("p", "1")
+    if request.GET.get("q") or not page.isdecimal() or int(page) > MOST_PAGES:
+        return [ALWAYS]
+    scope = Scope(int(user) if user.isdecimal() else None, model=model, status=request.GET.get("status__exact", ""))
+    limit = int(page) * UsageRecordAdmin.list_per_page + 1
+    return spans_of_nearest(scope, ALWAYS, mark=rolled_until(), limit=limit, before=timezone.now())
 
 
 class AgeFilter(admin.SimpleListFilter):

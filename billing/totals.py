@@ -31,7 +31,7 @@ from django.db.models.functions import TruncDate, TruncHour
 from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
 from billing.prepared import Parameter, Statement, prepare
 from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in
-from billing.spans import ALWAYS, HOUR, Span, Split, floor_hour, joined, split
+from billing.spans import HOUR, Span, Split, floor_hour, joined, split
 from config.kernel.money import PPM, NanoUSD
 
 
@@ -71,9 +71,9 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose requests, and which of them."""
+    """Whose requests (None: everybody's), and which of them."""
 
-    user_id: int
+    user_id: int | None
     token_id: int | None = None
     model: str = ""
     group: str = ""
@@ -105,7 +105,7 @@ class Scope:
         """Any scope for which the same statement asks, with other values."""
         return replace(
             self,
-            user_id=1,
+            user_id=self.user_id and 1,
             token_id=self.token_id and 1,
             model=self.model and "?",
             group=self.group and "?",
@@ -206,16 +206,6 @@ def spans_of_nearest(
         found = [Span(cut, span.end), *hours]
     stretches = joined(found, within=span)
     return stretches if len(stretches) <= _MOST_STRETCHES else [Span(stretches[0].start, stretches[-1].end)]
-
-
-def stretches_of_model(model: str, *, mark: datetime | None) -> list[Span] | None:
-    """Where all calls of a model lie, whosever they are; None where that is not in a few stretches, or not known."""
-    if mark is None:
-        return None
-    rolled = UsageRollup.objects.filter(model=model, hour__lt=mark).order_by("-hour")
-    hours = rolled.values_list("hour", flat=True).distinct()[: _MOST_STRETCHES + 1]
-    stretches = joined([_padded(hour) for hour in hours] + [Span(mark, ALWAYS.end)], within=ALWAYS)
-    return stretches if len(hours) <= _MOST_STRETCHES else None
 
 
 def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
