@@ -41,7 +41,15 @@ _STAGES = {
     Order.Status.PARTIALLY_REFUNDED: Stage.REFUNDED,
     Order.Status.REFUNDED: Stage.REFUNDED,
 }
-CHANGING = (Stage.CHOOSE, Stage.PAY, Stage.ENDING, Stage.DELIVERING, Stage.REVIEW, Stage.REFUNDING)
+CHANGING = (  # an expired one too: who pays in the last second is still credited
+    Stage.CHOOSE,
+    Stage.PAY,
+    Stage.ENDING,
+    Stage.EXPIRED,
+    Stage.DELIVERING,
+    Stage.REVIEW,
+    Stage.REFUNDING,
+)
 _STEPS = {Stage.CHOOSE: 2, Stage.PAY: 2, Stage.ENDING: 2, Stage.REVIEW: 2, Stage.DELIVERING: 3, Stage.DONE: 4}
 WAITING = (Stage.PAY, Stage.ENDING, Stage.DELIVERING)
 _OPEN = PaymentAttempt.State.OPEN

@@ -1,7 +1,7 @@
 """Buying a first plan, topping up by key, and what a key has used: for everybody, with or without an account."""
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -33,7 +33,7 @@ def buy(request: HttpRequest, code: str) -> HttpResponse:
     """Order a first-purchase plan; whoever is signed in buys for their account."""
     plan = plan_on_sale(code)
     if plan is None:
-        raise Http404
+        return render(request, "orders/off_sale.html", status=404)
     user = _user(request)
     if request.method != "POST":
         return _buy_page(request, PurchaseForm(initial={"email": user.email if user else ""}), Offer(plan))

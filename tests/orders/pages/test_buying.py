@@ -63,7 +63,9 @@ def test_complaints_stand_beside_their_field_and_keep_what_was_typed(client, sho
 
 def test_what_is_not_on_sale_cannot_be_bought(client, shop):
     Package.objects.filter(code="starter").update(is_active=False)
-    assert client.get("/pricing/buy/starter").status_code == 404
+    gone = client.post("/pricing/buy/starter", {"email": "bob@example.com"})
+    assert gone.status_code == 404
+    assert "This plan is not on sale" in gone.content.decode()
     assert client.get("/pricing/buy/topup_100").status_code == 404
 
 

@@ -195,6 +195,15 @@ def test_every_end_is_told(order, page_of, status, words):
     assert words in page_of(moved(order, status=status, refunded_minor=500))
 
 
+def test_an_expired_order_is_watched_for_money_that_comes_late(order, gateway, page_of):
+    attempt = pay(order)
+    seen = page_of(moved(order, status="expired", expires_at=timezone.now()))
+    assert "data-pay-status" in seen
+    gateway.pays(attempt)
+    take_in(attempt)
+    assert "Paid. Thank you!" in page_of(order)
+
+
 def test_who_has_paid_twice_reads_that_it_was_noticed(delivered, page_of):
     said = "This order was paid more than once."
     assert said not in page_of(delivered)
