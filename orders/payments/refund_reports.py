@@ -36,9 +36,13 @@ def refunded_by_gateway(
     if missing <= 0:
         _learn_number(payment, amount, refund_ref)
         return False
-    refund = open_refund(payment, missing, key=f"gateway:{payment.pk}:{total}", reason=REFUNDED_THERE)
-    if refund_ref:
-        Refund.objects.filter(pk=refund.pk).update(refund_ref=refund_ref[:200])
+    return _book(payment, missing, key=f"gateway:{payment.pk}:{total}", refund_ref=refund_ref)
+
+
+@transaction.atomic  # begun and not finished it would be taken for one that the gateway has still to make
+def _book(payment: Payment, amount_minor: int, *, key: str, refund_ref: str) -> bool:
+    refund = open_refund(payment, amount_minor, key=key, reason=REFUNDED_THERE)
+    Refund.objects.filter(pk=refund.pk).update(refund_ref=refund_ref[:200])
     return finish(refund)
 
 
@@ -88,6 +92,7 @@ def dispute_opened(attempt: PaymentAttempt, reference: str) -> bool:
     return True
 
 
+@transaction.atomic
 def dispute_won(attempt: PaymentAttempt, reference: str) -> bool:
     """Decided for us: the credit returns and the key works again."""
     refund = _dispute(attempt, reference)

@@ -66,9 +66,10 @@ def request_refund(
         return existing
     if not by_hand:
         _check_support(payment, amount_minor)
-    refund = open_refund(payment, amount_minor, key=key, reason=reason, actor_id=actor_id, by_hand=by_hand)
-    if by_hand:
-        finish(refund)
+    with transaction.atomic():  # what is paid back by hand is never left for the gateway to be asked for
+        refund = open_refund(payment, amount_minor, key=key, reason=reason, actor_id=actor_id, by_hand=by_hand)
+        if by_hand:
+            finish(refund)
     return refund
 
 

@@ -11,11 +11,13 @@ from billing.proof import check_books
 from orders import delivering
 from orders.models import Coupon, Delivery, Order, Payment, PaymentAttempt, Refund, WebhookEvent
 from orders.payments import polling, processing, refunding
+from orders.providers.base import PaymentState, PaymentStatus
 from tests.factories import make_user
 from tests.live import database_url
 from tests.orders.shop import CREDIT, balance_of, make_coupon, notify, order_purchase, order_top_up, pay, report
 from tests.orders.victim import victims_on
 from tests.provision.plugin import SEED
+from tokens.models import Token
 
 pytestmark = [pytest.mark.money, pytest.mark.django_db(transaction=True)]
 MOST_STATEMENTS = 150
@@ -140,4 +142,63 @@ def test_while_a_refund_is_made(shop, kill_everywhere):
     refunding.submit_due(limit=1000)
     assert set(Order.objects.values_list("status", flat=True)) == {Order.Status.REFUNDED}
     assert {balance_of(order) for order in Order.objects.all()} == {0}
+    assert check_books() == []
+
+
+def paid_order(shop):
+    order = order_top_up()
+    report(shop, pay(order))
+    return order
+
+
+def told(shop, order, **report):
+    """A message about an order that nobody has worked on."""
+    _reply, (event_id,) = notify(shop, reference=order.attempts.get().number, **report)
+    return event_id
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("deed", ["book_refund", "refund_by_hand"])
+def test_while_a_refund_is_booked_that_was_made_already(shop, gateway, kill_everywhere, deed):
+    """The gateway is never asked to give the same money back once more."""
+
+    def row():
+        order = paid_order(shop)
+        number = order.attempts.get().number
+        gateway.states[number] = PaymentState(PaymentStatus.PAID, refunded_minor=2_500)
+        if deed == "refund_by_hand":
+            return order.payments.get().pk
+        return told(shop, order, kind="refunded", minor=2_500, refund_ref=f"re {number}")
+
+    rows = kill_everywhere(deed, row)
+    assert rows > 1
+    assert check_books() == []
+    refunding.submit_due(limit=1000)
+    assert gateway.refunds == []
+    for event_id in processing.due_events(limit=1000):
+        processing.process_event(event_id)
+    for payment in Payment.objects.filter(refunded_minor=0):
+        assert deed == "refund_by_hand"
+        refunding.request_refund(
+            payment=payment, amount_minor=2_500, reason="", actor_id=None, key=f"form {payment.pk}", by_hand=True
+        )
+    assert list(Order.objects.values_list("status", "refunded_minor")) == [("partially_refunded", 2_500)] * rows
+    assert (Refund.objects.count(), gateway.refunds) == (rows, [])
+    assert check_books() == []
+
+
+@pytest.mark.soak
+def test_while_a_dispute_is_won(shop, kill_everywhere):
+    def won():
+        order = paid_order(shop)
+        processing.process_event(told(shop, order, kind="dispute_opened", refund_ref="dp"))
+        assert not Token.objects.get(pk=order.token_id).is_enabled
+        return told(shop, order, kind="dispute_won", refund_ref="dp")
+
+    rows = kill_everywhere("process_event", won)
+    assert rows > 1
+    for event_id in processing.due_events(limit=1000):
+        processing.process_event(event_id)
+    assert list(Order.objects.values_list("status", "is_disputed")) == [("credited", False)] * rows
+    assert not Token.objects.filter(is_enabled=False).exists()
     assert check_books() == []

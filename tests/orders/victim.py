@@ -115,6 +115,25 @@ def deliver(row):
     deliver(Delivery.objects.select_related("order", "token").get(pk=row))
 
 
+def refund_by_hand(row):
+    from orders.models import Payment
+    from orders.payments.refunding import request_refund
+
+    payment = Payment.objects.get(pk=row)
+    request_refund(
+        payment=payment, amount_minor=2_500, reason="", actor_id=None, key=f"form {payment.pk}", by_hand=True
+    )
+
+
+def book_refund(row):
+    from orders.providers import registry
+    from orders.providers.base import PaymentState, PaymentStatus
+
+    refunded = PaymentState(PaymentStatus.PAID, refunded_minor=2_500)
+    registry.PROVIDERS["scripted"].query = lambda _account, **_names: refunded
+    process_event(row)
+
+
 def submit_refund(row):
     from orders.models import Refund
     from orders.payments.refunding import submit
@@ -122,7 +141,8 @@ def submit_refund(row):
     submit(Refund.objects.get(pk=row))
 
 
-DEEDS = {deed.__name__: deed for deed in (start, hear, process_event, expire, deliver, submit_refund)}
+_DEEDS = (start, hear, process_event, expire, deliver, refund_by_hand, book_refund, submit_refund)
+DEEDS = {deed.__name__: deed for deed in _DEEDS}
 
 if __name__ == "__main__":
     main()
