@@ -48,14 +48,14 @@ class Totals:
     running: int = 0
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            requests=self.requests + other.requests,
-            succeeded=self.succeeded + other.succeeded,
-            input_tokens=self.input_tokens + other.input_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            charge=self.charge + other.charge,
-            running=self.running + other.running,
+        return Totals(  # by position: a chart of 90 days adds two thousand of them
+            self.requests + other.requests,
+            self.succeeded + other.succeeded,
+            self.input_tokens + other.input_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.charge + other.charge,
+            self.running + other.running,
         )
 
     @property
