@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Case, F, OuterRef, Q, Subquery, Sum, When
+from django.db.models import Case, F, OuterRef, Subquery, Sum, When
 
 from billing.models import LedgerEntry
 from config.kernel.money import NanoUSD
 from tokens.keys import key_hash
-from tokens.models import Token
+from tokens.models import Token, TokenQuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class KeyAccount:
 
 def credit_of(token_id: int) -> Credit:
     """The credit of a token. Raises Token.DoesNotExist."""
-    found = _find(Q(pk=token_id))
+    found = _find(Token.objects.filter(pk=token_id))
     if found is None:
         raise Token.DoesNotExist
     return found.credit
@@ -45,16 +45,16 @@ def account_by_key(key: str) -> KeyAccount | None:
 
     One statement, and the same one for what cannot be a key: time does not tell what is wrong with it.
     """
-    return _find(Q(key_hash=key_hash(key, pepper=settings.KEY_PEPPER)))
+    return _find(Token.objects.with_key(key_hash(key, pepper=settings.KEY_PEPPER)))
 
 
-def _find(condition: Q) -> KeyAccount | None:
+def _find(tokens: TokenQuerySet) -> KeyAccount | None:
     entries = LedgerEntry.objects.filter(wallet__user=OuterRef("user")).order_by().values("wallet")
     credited = Subquery(entries.annotate(credited=Sum("amount")).values("credited"))
-    rows = Token.objects.select_related("user").annotate(
+    rows = tokens.select_related("user").annotate(
         balance=F("user__wallet__balance"), credited=Case(When(quota=None, then=credited))
     )
-    token = rows.filter(condition).first()
+    token = rows.first()
     if token is None:
         return None
     annotated = vars(token)

@@ -96,6 +96,11 @@ class TokenQuerySet(models.QuerySet["Token"]):
         """The user's keys that were not deleted; somebody else's are simply not there."""
         return self.filter(user=user, deleted_at=None)
 
+    def with_key(self, digest: bytes) -> "TokenQuerySet":
+        """The token of a key, or of one that was replaced less than a day ago."""
+        replaced = models.Q(former_hash=digest, former_until__gt=timezone.now())
+        return self.filter(models.Q(key_hash=digest) | replaced)
+
 
 class Token(models.Model):
     """An API key: found by its keyed hash; the sealed copy, if kept, lets its owner copy it again."""
@@ -116,6 +121,9 @@ class Token(models.Model):
     key_sealed = models.BinaryField(null=True, editable=False)
     key_head = models.CharField(max_length=8, editable=False)
     key_tail = models.CharField(max_length=4, editable=False)
+    # The key before this one, which works on until then.
+    former_hash = models.BinaryField(max_length=32, unique=True, null=True, editable=False)
+    former_until = models.DateTimeField(_("key before works until"), null=True, editable=False)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     quota = models.BigIntegerField(_("quota in nano-dollars"), null=True, blank=True, help_text=_("Empty: unlimited."))
     used = models.BigIntegerField(_("used, nano-dollars"), default=0, editable=False)
@@ -164,6 +172,11 @@ class Token(models.Model):
     def masked_key(self) -> str:
         """`sk-9Duf*****KJLe`."""
         return f"{self.key_head}*****{self.key_tail}"
+
+    @property
+    def is_key_before_usable(self) -> bool:
+        """Whether the key that was replaced last still works."""
+        return self.former_until is not None and self.former_until > timezone.now()
 
     @property
     def masked_tail(self) -> str:

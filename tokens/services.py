@@ -6,7 +6,7 @@ Serving processes keep the tokens that call them until the version of the tokens
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypedDict, Unpack
 
 from django.conf import settings
@@ -28,6 +28,8 @@ from tokens.terms import clean_terms, refused
 logger = logging.getLogger("tollbooth.tokens")
 
 SEAL_PURPOSE = "customer key"
+OVERLAP = timedelta(hours=24)  # for which a replaced key works on
+_KEY_COLUMNS = ("key_hash", "key_head", "key_tail", "key_sealed", "former_hash", "former_until")
 _COLUMNS = {"models": "models_allowed", "ips": "ips_allowed"}
 
 
@@ -118,11 +120,35 @@ def _numbered(name: str, count: int) -> list[str]:
 
 def _new_token(**columns: Any) -> IssuedToken:
     """An unsaved token with a fresh key."""
+    token = Token(**columns)
+    return IssuedToken(token, _put_key(token))
+
+
+def _put_key(token: Token) -> str:
+    """Give an unsaved row a fresh key."""
     key = make_key()
-    head, tail = head_and_tail(key)
-    token = Token(key_hash=key_hash(key, pepper=settings.KEY_PEPPER), key_head=head, key_tail=tail, **columns)
+    token.key_hash = key_hash(key, pepper=settings.KEY_PEPPER)
+    token.key_head, token.key_tail = head_and_tail(key)
+    token.key_sealed = None
     if settings.KEYS_REVEALABLE:
         token.key_sealed = seal(key, master=settings.SEALING_KEY, purpose=SEAL_PURPOSE, context=_seal_context(token))
+    return key
+
+
+def rotate_key(*, token: Token, at_once: bool = False) -> IssuedToken:
+    """Give a token a fresh key. The present one works for another day, or, `at_once`, no more; one before it stops.
+
+    Raises Conflict when the key was replaced, or the token deleted, meanwhile.
+    """
+    present = bytes(token.key_hash)
+    key = _put_key(token)
+    token.former_hash = None if at_once else present
+    token.former_until = None if at_once else timezone.now() + OVERLAP
+    columns = {column: getattr(token, column) for column in _KEY_COLUMNS}
+    if not Token.objects.filter(pk=token.pk, deleted_at=None, key_hash=present).update(**columns):
+        raise Conflict(_("The key of “%(name)s” was replaced meanwhile.") % {"name": token.name})
+    bump("tokens")
+    logger.info("the key of token %s was replaced by its owner", token.public_id)
     return IssuedToken(token, key)
 
 

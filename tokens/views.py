@@ -104,6 +104,26 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
     return _form_page(request, {"form": form, "token": token})
 
 
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask first. The button sends which key the page was about: sent twice, it replaces one key and no more."""
+    user = _user(request)
+    token = get_object_or_404(tokens_of(user), public_id=public_id)
+    if request.method != "POST":
+        return render(request, "tokens/rotate.html", {"token": token})
+    if request.POST.get("key") != token.masked_key:
+        messages.warning(request, _("The key of “%(name)s” was replaced meanwhile.") % {"name": token.name})
+        return redirect("tokens")
+    try:
+        issued = services.rotate_key(token=token, at_once="at_once" in request.POST)
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+        return redirect("tokens")
+    hand_over(request.session, user=user, issued=[issued])
+    return redirect("tokens-created")
+
+
 def _form_page(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
     return render(request, "tokens/form.html", {**context, "quota_per_usd": settings.QUOTA_PER_USD})
 

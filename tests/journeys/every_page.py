@@ -69,6 +69,7 @@ STRANGERS_OBJECTS: dict[str, Arguments] = {
 }
 CUSTOMERS_OBJECTS: dict[str, Arguments] = {
     "usage-record": lambda rooms: [[rooms.settled.pk], [rooms.failed.pk]],
+    "token-rotate": lambda rooms: [[rooms.tokens[0].public_id]],
     "token-edit": lambda rooms: [[token.public_id] for token in rooms.tokens[:2]],
     "order": lambda rooms: [[order.number] for order in rooms.bought[:4]],
     "order-receipt": lambda rooms: [[rooms.bought.paid.number], [rooms.bought.refunded.number]],

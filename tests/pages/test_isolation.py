@@ -39,6 +39,7 @@ OWNED = {
     "usage-record": "record",
     "playground-receipt": "record",
     "token-edit": "token",
+    "token-rotate": "token",
     "api-token": "token",
     "api-token-disable": "token",
     "api-token-enable": "token",
