@@ -21,6 +21,7 @@ from billing.models import DRAWINGS, TASKS, LedgerEntry, UsageRecord
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage
 from billing.statement import TOP
+from config.kernel.ids import uuid7
 from config.kernel.money import usd
 from orders.models import Order
 from tests.billing.usage_rows import make_record
@@ -28,7 +29,7 @@ from tests.factories import give, make_group, make_price
 from tests.journeys.every_page import places
 from tests.journeys.rooms import recently_signed_in
 from tests.orders.shop import order_top_up, pay, report
-from tokens.models import GroupAccess, Token
+from tokens.models import GroupAccess, Token, new_token_id
 from tokens.services import issue_token
 
 pytestmark = pytest.mark.django_db
@@ -115,11 +116,11 @@ def hers(alice, shop, gateway):
 
 @pytest.fixture
 def bobs(bob, shop):
-    """His browser. He has a key and some credit, so that his pages are not those of a newcomer."""
+    """His browser. He has a key, some credit and an order, so that his pages are not those of a newcomer."""
     make_group("default", is_default=True)
     make_price("test-model")  # prices are everybody's
     give(bob, "3")
-    issue_token(user=bob, name="bobs")
+    order_top_up(bob, token=issue_token(user=bob, name="bobs").token)
     return recently_signed_in(bob)
 
 
@@ -202,6 +203,17 @@ def test_no_filter_and_no_cursor_finds_hers(hers, bobs):
     addresses = [reverse(name) + query for name, asked in queries.items() for query in asked]
     found = {address: body_of(bobs.get(address)) for address in addresses}
     assert [(address, mark) for address, text in found.items() for mark in (*HERS, hers.key) if mark in text] == []
+
+
+def test_an_id_of_hers_is_answered_like_one_that_never_was(hers, bobs):
+    never = {hers.token: new_token_id(), hers.record: str(uuid7()), hers.order: hers.order[:-4] + "2222"}
+    asked = [(name, f"?token={hers.token}", hers.token) for name in LOGS if "-live" not in name]
+    asked += [(name, f"?id={hers.record}", hers.record) for name in LOGS]
+    asked += [("orders", f"?{side}={hers.order}", hers.order) for side in ("older", "newer")]
+    for name, query, real in asked:
+        address = reverse(name) + query
+        unknown = said(bobs, address.replace(real, never[real])).replace(never[real], "")
+        assert (address, said(bobs, address).replace(real, "")) == (address, unknown)
 
 
 @pytest.mark.parametrize("name", ["tokens-reveal", "tokens-disable", "tokens-enable", "tokens-delete"])
