@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from allauth.account.adapter import get_adapter
 from allauth.account.app_settings import EmailVerificationMethod
 from allauth.account.decorators import reauthentication_required
+from allauth.account.models import EmailAddress
 from allauth.account.utils import perform_login
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import get_adapter as other_accounts
@@ -84,6 +85,7 @@ def _ways_in(user: User) -> dict[str, Any]:
     """How somebody signs in, and where they are."""
     factors = [kind for (kind,) in Authenticator.objects.filter(user=user).values_list("type")]
     return {
+        "is_verified": EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists(),
         "passkeys": factors.count(Authenticator.Type.WEBAUTHN),
         "has_app": Authenticator.Type.TOTP in factors,
         "session_count": UserSession.objects.filter(user=user).count(),

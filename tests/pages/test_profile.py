@@ -92,6 +92,12 @@ def test_a_name_is_text_and_nothing_else(browser, alice):
     assert "<img src=x" not in page
 
 
+def test_an_address_is_said_to_be_verified_when_it_is(browser, alice):
+    assert "Not verified" not in browser.get("/accounts/profile").content.decode()
+    EmailAddress.objects.filter(user=alice).update(verified=False)
+    assert "Not verified" in browser.get("/accounts/profile").content.decode()
+
+
 def test_a_new_address_counts_from_its_verification_on(browser, alice):
     browser.post("/accounts/email/", {"email": "alice@new.example", "action_add": ""})
     alice.refresh_from_db()
