@@ -67,9 +67,15 @@ def test_before_the_first_call_the_page_says_what_to_do(alice, client_of):
     page = text_of(client_of(alice))
     assert "Getting started" in page
     assert "No requests in this range" in page
-    assert "Your balance is used up." in page
+    assert "There is no credit yet." in page
+    assert "Your balance is used up." not in page
     give(alice, "1")
-    assert "Your balance is used up." not in text_of(client_of(alice))
+    assert "There is no credit yet." not in text_of(client_of(alice))
+
+
+def test_after_it_what_was_there_is_used_up(token, client_of, now):
+    make_records(token, minutes_before(now, 1))
+    assert "Your balance is used up." in text_of(client_of(token.user))
 
 
 def test_a_low_balance_is_announced(token, client_of, now):
