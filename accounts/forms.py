@@ -1,13 +1,13 @@
 """What people may change about themselves."""
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
 from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -27,16 +27,20 @@ def language_choices() -> list[tuple[str, object]]:
 
 
 class LongSelect(forms.Select):
-    """A list of hundreds: Django renders a template for each option."""
+    """A list of hundreds: Django renders a template for each option, at each request."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """The same markup in one piece."""
-        chosen = {value: mark_safe(" selected")}
-        options = ((key, chosen.get(key, ""), text) for key, text in self.choices)
-        listed = format_html_join("\n", '<option value="{}"{}>{}</option>', options)
+        """The same markup, its options made once."""
+        known = f'value="{escape(value)}">'
+        listed = mark_safe(_options(tuple(self.choices)).replace(known, f"{known[:-1]} selected>", 1))  # noqa: S308
         return format_html(
             "<select{}>{}</select>", flatatt(self.build_attrs({**self.attrs, "name": name}, attrs)), listed
         )
+
+
+@lru_cache(maxsize=4)
+def _options(choices: tuple[tuple[str, str], ...]) -> SafeString:
+    return format_html_join("\n", '<option value="{}">{}</option>', choices)
 
 
 class MailForm(forms.ModelForm):  # type: ignore[type-arg]

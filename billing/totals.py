@@ -147,6 +147,7 @@ BY_TOKEN = Key(F("token_id"), F("token_id"))
 BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
 _ALL_IN_ONE = Key(Value(0), Value(0))
 _MOST_STRETCHES = 64  # more of them take longer to plan than to read what lies between
+_MUCH, _MUCH_ROLLED = 50_000, 5_000
 
 _Rows = QuerySet[Any, tuple[Any, ...]]
 
@@ -205,7 +206,19 @@ def spans_of_nearest(
         hours, _is_enough = _nearest(rolled.filter(hour__lt=cut).order_by("-hour"), limit)
         found = [Span(cut, span.end), *hours]
     stretches = joined(found, within=span)
-    return stretches if len(stretches) <= _MOST_STRETCHES else [Span(stretches[0].start, stretches[-1].end)]
+    whole = Span(stretches[0].start, stretches[-1].end) if stretches else span
+    return stretches if _is_much(scope, whole) and len(stretches) <= _MOST_STRETCHES else [whole]
+
+
+def _is_much(scope: Scope, span: Span) -> bool:
+    """Whether all requests of the scope's user in a span are more than it costs to look into separate hours, where
+    PostgreSQL reads everybody's.
+    """
+    if scope.user_id is None:
+        return True
+    rolled = UsageRollup.objects.filter(user_id=scope.user_id, hour__gte=floor_hour(span.start), hour__lt=span.end)
+    newest = rolled.order_by("-hour").values("requests")[:_MUCH_ROLLED]
+    return (newest.aggregate(total=Sum("requests"))["total"] or 0) > _MUCH
 
 
 def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
