@@ -7,7 +7,6 @@ import pytest
 from django.conf import settings
 
 from config import bodies
-from config.asgi import application
 from orders.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,6 +42,8 @@ class Client:
             "path": self.path, "raw_path": self.path.encode(), "query_string": b"", "root_path": "",
             "headers": headers, "client": ("127.0.0.1", 5), "server": ("127.0.0.1", 80),
         }  # fmt: skip
+        from config.asgi import application  # made with the settings of the tests, which are not there before them
+
         asyncio.run(application(scope, self.receive, self.send))
         return self.sent[0]["status"], b"".join(message.get("body", b"") for message in self.sent)
 

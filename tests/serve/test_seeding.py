@@ -54,7 +54,7 @@ def test_the_groups_of_the_reference_in_its_order():
         ("28%", "0.28x", "低价特惠 | 2.8 折 | Gemini (Vertex)、GPT (Azure)", False, False),
         ("50%", "0.5x", "低价特惠 | 5 折 | Claude (AWS)、DeepSeek (百度、开源部署)", False, False),
         ("75%", "0.75x", "低价特惠 | 7.5 折 | Gemini (Vertex)、Claude (AWS、Anthropic)", False, False),
-        ("default", "1x", "Default", False, True),
+        ("default", "1x", "默认分组", False, True),
     ]
 
 
