@@ -19,6 +19,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client, TransactionTestCase, override_settings
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
@@ -197,9 +198,10 @@ def quick_settings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def clean_cache() -> Iterator[None]:
-    """No test meets the rate limits, cached rows or host names of another."""
+    """No test meets the rate limits, cached rows, host names or language of another."""
     hosts.TABLE.brands = {}
     yield
+    translation.deactivate()  # a page that was asked for in this thread leaves its reader's
     cache.clear()
     caches["process"].clear()
 
