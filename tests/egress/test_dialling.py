@@ -1,5 +1,7 @@
 """What is dialled is what was checked, and nothing leads elsewhere: no second look-up, no redirect, no proxy."""
 
+from contextlib import ExitStack, contextmanager
+
 import pytest
 
 from config.egress.errors import AddressRefused, NameUnresolved
@@ -15,15 +17,30 @@ def public(settings):
     settings.EGRESS_ALLOW = [ELSEWHERE]
 
 
+@contextmanager
+def both_on_one_port():
+    """A server elsewhere, and one here on the same port: another one where somebody has that here already."""
+    with ExitStack() as stack:
+        for attempt in range(20):
+            good = stack.enter_context(listening(address=ELSEWHERE))
+            try:
+                bad = stack.enter_context(listening(port=good.port))
+            except OSError:
+                assert attempt < 19
+                continue
+            break
+        yield good, bad
+
+
 def test_a_name_is_looked_up_once_and_that_answer_is_dialled(public, fetch):
-    with listening(address=ELSEWHERE) as good, listening(port=good.port) as bad:
+    with both_on_one_port() as (good, bad):
         host = zone.name([ELSEWHERE], ["127.0.0.1"])  # the second answer is the trap
         assert fetch(f"http://{host}:{good.port}/").body == b"ok"
         assert (zone.asked[host], good.connections, bad.connections) == (1, 1, 0)
 
 
 def test_a_name_that_flips_is_refused_at_its_next_dial(public, fetch):
-    with listening(address=ELSEWHERE) as good, listening(port=good.port) as bad:
+    with both_on_one_port() as (good, bad):
         host = zone.name([ELSEWHERE], ["127.0.0.1"])
         url = f"http://{host}:{good.port}/"
         assert fetch(url).body == b"ok"
@@ -34,7 +51,7 @@ def test_a_name_that_flips_is_refused_at_its_next_dial(public, fetch):
 
 @pytest.mark.parametrize("answer", [["127.0.0.1", ELSEWHERE], [ELSEWHERE, "127.0.0.1"], ["::1", ELSEWHERE, "10.0.0.1"]])
 def test_of_mixed_answers_only_those_that_pass_are_dialled(public, fetch, answer):
-    with listening(address=ELSEWHERE) as good, listening(port=good.port) as bad:
+    with both_on_one_port() as (good, bad):
         assert fetch(f"http://{zone.name(answer)}:{good.port}/").body == b"ok"
         assert (good.connections, bad.connections) == (1, 0)
 
