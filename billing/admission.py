@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from django.conf import settings
-
 from billing.caps import Spending
 from billing.holds import Hold
 from config.kernel.errors import DomainError, InsufficientCredit
@@ -76,7 +74,8 @@ def _wallet_refusal(hold: Hold, wallet: WalletState | None) -> DomainError | Non
     if wallet is None or left < hold.amount:
         return InsufficientCredit(
             f"This request can cost up to ${decimal_usd(hold.amount)} and your balance has ${decimal_usd(left)} left. "
-            f"Ask for fewer max_tokens or top up at {settings.SITE_URL}/topup"
+            "Ask for fewer max_tokens or top up at",
+            page="/topup",
         )
     return None
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from django.conf import settings
 from redis.exceptions import RedisError
 
 from config.kernel.errors import RateLimited
 from relay.shared_windows import SharedWindows
 from relay.windows import Answer, Ask, Limit, LocalWindows, Windows
+from tokens import refusals
 from tokens.selectors import TokenSnapshot
 
 logger = logging.getLogger("tollbooth.relay")
@@ -189,4 +189,4 @@ def _refusal(ask: Ask, answer: Answer) -> RateLimited:
             said = f"This key may have {ask.max_concurrent} concurrent requests."
         case _:
             said = f"This key may use {ask.max_tokens} tokens per minute; this request asks for about {ask.tokens}."
-    return RateLimited(f"{said} Retry in {wait} s, or raise the limit at {settings.SITE_URL}/tokens", retry_after=wait)
+    return RateLimited(f"{said} Retry in {wait} s, or raise the limit at", retry_after=wait, page=refusals.TOKENS)

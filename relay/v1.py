@@ -22,6 +22,7 @@ from relay.exchange import Exchange
 from relay.limits import Gate
 from relay.openapi import document
 from relay.runtime import current
+from tokens import sites
 from tokens.selectors import TokenSnapshot
 
 logger = logging.getLogger("tollbooth.relay")
@@ -85,6 +86,8 @@ class RelayView(APIView):
         if not isinstance(error, DomainError):
             logger.error("unhandled error in the relay", exc_info=error)
             error = InternalError("Something went wrong on our side. Please retry.")
+        if error.page:
+            error.message += f" {sites.brand_of_call(self.request).site_url}{error.page}"
         response = error_response(error, body=self.error_body(error))
         if isinstance(error, MethodNotAllowed):
             response.headers["Allow"] = ", ".join(self.allowed_methods)
@@ -177,7 +180,8 @@ class OpenApi(RelayView):
         return await self.handler_of(request)(request)  # type: ignore[no-any-return]
 
     async def get(self, request: HttpRequest) -> HttpResponse:
-        return _json(document(title=settings.SITE_NAME, url=settings.API_BASE_URL))
+        brand = sites.brand_of_call(request)
+        return _json(document(title=brand.name, url=brand.api_base_url))
 
 
 class UnknownPath(RelayView):
@@ -185,9 +189,8 @@ class UnknownPath(RelayView):
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         meant = next((path for path in _PATHS if request.path.rstrip("/").endswith(path)), None)
-        hint = (
-            f"Use {settings.API_BASE_URL}{meant}" if meant else f"The base URL of this API is {settings.API_BASE_URL}"
-        )
+        base_url = sites.brand_of_call(request).api_base_url
+        hint = f"Use {base_url}{meant}" if meant else f"The base URL of this API is {base_url}"
         return error_response(
             NotFound(f"There is nothing at {request.method} {request.path[:200]}. {hint}", code="unknown_url")
         )

@@ -1,16 +1,17 @@
 """Why a key may not be used, in the words its caller reads."""
 
 from datetime import date
-
-from django.conf import settings
+from typing import Final
 
 from config.kernel.errors import DomainError, InsufficientCredit, NotAuthenticated, PermissionRefused
 from config.kernel.money import format_usd
 
+TOKENS: Final = "/tokens"
+
 
 def unknown() -> DomainError:
     """Deleted or never made: nobody is told which."""
-    return NotAuthenticated(f"This API key is not valid. Find your keys at {settings.SITE_URL}/tokens")
+    return NotAuthenticated("This API key is not valid. Find your keys at", page=TOKENS)
 
 
 def disabled() -> DomainError:
@@ -31,8 +32,7 @@ def expired() -> DomainError:
 def exhausted() -> DomainError:
     """The key's own quota is used up or set aside for running calls."""
     return InsufficientCredit(
-        f"This key's quota does not cover this request. Raise it at {settings.SITE_URL}/tokens",
-        code="key_quota_exhausted",
+        "This key's quota does not cover this request. Raise it at", code="key_quota_exhausted", page=TOKENS
     )
 
 
@@ -40,8 +40,9 @@ def capped(*, period: str, cap: int, resets_on: date) -> DomainError:
     """What the key may spend in a period ("daily" or "monthly") is spent or set aside for running calls."""
     return InsufficientCredit(
         f"This key's {period} cap of {format_usd(cap)} does not cover this request. It resets on {resets_on} at"
-        f" 00:00 UTC; raise it at {settings.SITE_URL}/tokens",
+        " 00:00 UTC; raise it at",
         code="key_quota_exhausted",
+        page=TOKENS,
     )
 
 

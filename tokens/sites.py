@@ -2,10 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 from config import hosts
@@ -38,6 +40,25 @@ def brand_of(request: HttpRequest) -> Brand:
         load()
     name = urlsplit(f"//{request.get_host()}").hostname or ""
     return hosts.entered().get(name) or default_brand()
+
+
+def brand_of_call(request: HttpRequest) -> Brand:
+    """The brand of a call of the relay, which answers every host; those without a row get what the settings say.
+
+    An API host has no pages: its `site_url` is that of the one brand whose base URL it is, else the settings'.
+    """
+    try:
+        brand = brand_of(request)
+    except DisallowedHost:
+        return default_brand()
+    if not brand.is_api_only:
+        return brand
+    showing = [each.site_url for each in hosts.entered().values() if _shows(each, brand.api_base_url)]
+    return replace(brand, site_url=showing[0] if len(showing) == 1 else settings.SITE_URL)
+
+
+def _shows(brand: Brand, api_base_url: str) -> bool:
+    return not brand.is_api_only and brand.api_base_url == api_base_url
 
 
 def host_of(request: HttpRequest) -> str:

@@ -19,7 +19,10 @@ from typing import ClassVar
 
 
 class DomainError(Exception):
-    """A failure the caller can understand: `status` is HTTP's, `code` is stable, `message` says what to do."""
+    """A failure the caller can understand: `status` is HTTP's, `code` is stable, `message` says what to do.
+
+    Where a page helps, `page` is its path, and whoever knows the caller's site ends the message with its address.
+    """
 
     status: ClassVar[int] = 500
     default_code: ClassVar[str] = "internal_error"
@@ -32,6 +35,7 @@ class DomainError(Exception):
         param: str | None = None,
         details: dict[str, list[str]] | None = None,
         retry_after: int | None = None,
+        page: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -39,6 +43,7 @@ class DomainError(Exception):
         self.param = param
         self.details = details
         self.retry_after = retry_after
+        self.page = page
 
 
 class InvalidInput(DomainError):

@@ -1,6 +1,9 @@
 """One installation, several host names: the face of each, who may act there, and where new customers start."""
 
+import json
+
 import pytest
+from asgiref.sync import async_to_sync
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.test import Client, RequestFactory
@@ -8,6 +11,7 @@ from django.test import Client, RequestFactory
 from accounts.models import User
 from config import hosts
 from config.hosts import KnownHosts
+from relay.v1 import ModelList, UnknownPath
 from tests.factories import make_group
 from tokens import sites
 from tokens.config_version import current_versions
@@ -73,6 +77,29 @@ def test_an_api_host_has_no_pages(alice):
         assert (path, response.status_code) == (path, 404)
         assert "https://api.example.com/v1" in response.json()["error"]["message"]
     assert at(API, "/healthz").status_code == 200
+
+
+def told_by_the_relay(host, path="/v1/models"):
+    request = RequestFactory().get(path, headers={"host": host, "authorization": "Bearer sk-unknown"})
+    view = (ModelList if path == "/v1/models" else UnknownPath).as_view()
+    return json.loads(async_to_sync(view)(request).content)["error"]["message"]
+
+
+def test_refusals_of_the_relay_name_the_pages_of_the_brand():
+    make_site()
+    make_site(API, kind="api")
+    assert told_by_the_relay(AI).endswith(" https://ai.example.com/tokens")
+    for host in ("testserver", "203.0.113.7", API):
+        assert told_by_the_relay(host).endswith(" https://console.example.com/tokens")
+    assert told_by_the_relay(AI, "/v1/nothing").endswith(" https://ai.example.com/v1")
+
+
+def test_an_api_host_names_the_pages_of_the_one_brand_that_shows_it():
+    make_site(API, kind="api")
+    make_site(api_base_url="https://api.example.com/v1")
+    assert told_by_the_relay(API).endswith(" https://ai.example.com/tokens")
+    make_site("biz.example.com", api_base_url="https://api.example.com/v1")
+    assert told_by_the_relay(API).endswith(" https://console.example.com/tokens")
 
 
 def test_who_signs_up_at_a_brand_starts_in_its_group():

@@ -12,6 +12,7 @@ from relay.models import Channel
 from tests.factories import make_channel, make_group, make_price
 from tests.relay.conftest import chat
 from tokens.keys import make_key
+from tokens.models import Site
 
 pytestmark = pytest.mark.live
 
@@ -97,6 +98,14 @@ def test_an_empty_wallet_with_a_way_out(caller_of, settings):
     assert address.startswith(settings.SITE_URL)
     assert resolve(address.removeprefix(settings.SITE_URL)).url_name == "top-up"  # where the key is all one needs
     assert alice.records == []
+
+
+def test_a_brand_sends_callers_to_its_own_pages(caller_of):
+    Site.objects.create(host="ai.example.com", name="Acme AI")
+    alice = caller_of(balance="0")
+    at_brand = {"Authorization": f"Bearer {alice.key}", "Host": "ai.example.com"}
+    message = refused(alice.post(chat(), headers=at_brand), 402, "insufficient_quota", "insufficient_quota")
+    assert message.endswith(" top up at http://ai.example.com:8000/topup")
 
 
 def test_a_model_the_key_may_not_call(caller_of):
