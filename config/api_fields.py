@@ -47,6 +47,18 @@ class WholeNumber(serializers.Field[int, Any, int, Any]):
         return data
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
+class Flag(serializers.Field[bool, Any, bool, Any]):
+    """True or false."""
+
+    default_error_messages = {"invalid": _("This has to be true or false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class TextList(serializers.Field[list[str], Any, list[str], Any]):
     """A list of strings."""

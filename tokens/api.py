@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from config.api import ok
-from config.api_fields import Text, TextList, WholeNumber
+from config.api_fields import Flag, Text, TextList, WholeNumber
 from config.api_views import SiteView
 from config.kernel.errors import InvalidInput
 from config.kernel.money import MAX_NANO, quota_to_nano
@@ -21,6 +21,7 @@ from config.openapi import documented
 from tokens import services
 from tokens.models import Token
 from tokens.selectors import open_group, tokens_of
+from tokens.services import IssuedToken
 
 _STATUS = {
     Token.Status.ENABLED: "ACTIVE",
@@ -59,6 +60,12 @@ class TokenInput(serializers.Serializer[Any]):
     concurrentRequests = WholeNumber(source="concurrent_requests", required=False, allow_null=True)
     dailyCap = Quota(source="daily_cap", required=False, allow_null=True)
     monthlyCap = Quota(source="monthly_cap", required=False, allow_null=True)
+
+
+class RotationInput(serializers.Serializer[Any]):
+    """Whether the present key stops at once; it works for 24 hours more if not."""
+
+    atOnce = Flag(source="at_once", required=False)
 
 
 class SwitchedToken(serializers.Serializer[Any]):
@@ -129,9 +136,7 @@ class TokenCollection(TokenView):
     def post(self, request: Request) -> Response:
         with _names_of_the_wire():
             issued = services.issue_token(user=self.owner, **self.terms(partial=False))
-        response = ok(201, token=_described(issued.token), plainKey=issued.plain_key)
-        response["Cache-Control"] = "no-store"
-        return response
+        return _with_key(issued, status=201)
 
 
 class TokenDetail(TokenView):
@@ -192,6 +197,51 @@ class TokenEnable(TokenSwitch):
     )
     def patch(self, request: Request, public_id: str) -> Response:
         return self.switch(public_id, enabled=True)
+
+
+class TokenRotation(TokenView):
+    """A fresh key for the same token."""
+
+    @documented(
+        name="tokens_rotate",
+        tag=_TAG,
+        summary="Give a key's token a new key; the key before the present one stops",
+        request=RotationInput,
+        answer={
+            "token": TokenShape(),
+            "plainKey": serializers.CharField(),
+            "formerKeyUntil": serializers.DateTimeField(allow_null=True),
+        },
+        failures=[*_REFUSED, _NOT_FOUND, (409, "conflict")],
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        token = self.token(public_id)
+        body = RotationInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        issued = services.rotate_key(token=token, **body.validated_data)
+        return _with_key(issued, formerKeyUntil=issued.token.former_until)
+
+
+class TokenFormerKey(TokenView):
+    """The key that the present one replaced."""
+
+    @documented(
+        name="tokens_stop_former_key",
+        tag=_TAG,
+        summary="Stop the key that was replaced last, before its 24 hours are over",
+        answer={},
+        failures=[*_REFUSED, _NOT_FOUND],
+    )
+    def delete(self, request: Request, public_id: str) -> Response:
+        services.stop_former_key(token=self.token(public_id))
+        return ok()
+
+
+def _with_key(issued: IssuedToken, *, status: int = 200, **more: Any) -> Response:
+    """The only answers that hold a key in clear; no cache may keep them."""
+    response = ok(status, token=_described(issued.token), plainKey=issued.plain_key, **more)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _described(token: Token) -> dict[str, str]:

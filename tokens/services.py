@@ -152,6 +152,14 @@ def rotate_key(*, token: Token, at_once: bool = False) -> IssuedToken:
     return IssuedToken(token, key)
 
 
+def stop_former_key(*, token: Token) -> None:
+    """Let the key that the present one replaced work no more. Safe to repeat; does nothing if that was replaced too."""
+    replaced = Token.objects.filter(pk=token.pk, key_hash=bytes(token.key_hash), former_hash__isnull=False)
+    if replaced.update(former_hash=None, former_until=None):
+        bump("tokens")
+        logger.info("the key before of token %s was stopped by its owner", token.public_id)
+
+
 def edit_token(*, token: Token, **changes: Unpack[TokenChanges]) -> Token:
     """Change the given terms and return the token as it is now.
 

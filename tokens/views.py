@@ -113,8 +113,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "tokens/rotate.html", {"token": token})
     if request.POST.get("key") != token.masked_key:
-        messages.warning(request, _("The key of “%(name)s” was replaced meanwhile.") % {"name": token.name})
-        return redirect("tokens")
+        return _replaced_meanwhile(request, token)
     try:
         issued = services.rotate_key(token=token, at_once="at_once" in request.POST)
     except DomainError as refusal:
@@ -122,6 +121,26 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
         return redirect("tokens")
     hand_over(request.session, user=user, issued=[issued])
     return redirect("tokens-created")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def stop_former_key(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask first, and send which key replaced the one to be stopped: after one more rotation that is another."""
+    token = get_object_or_404(tokens_of(_user(request)), public_id=public_id)
+    if request.method != "POST" and token.is_key_before_usable:
+        return render(request, "tokens/former_key.html", {"token": token})
+    if request.method == "POST" and request.POST.get("key") != token.masked_key:
+        return _replaced_meanwhile(request, token)
+    if request.method == "POST":
+        services.stop_former_key(token=token)
+    messages.success(request, _("Of “%(name)s” only the present key works now.") % {"name": token.name})
+    return redirect("token-edit", public_id)
+
+
+def _replaced_meanwhile(request: HttpRequest, token: Token) -> HttpResponse:
+    messages.warning(request, _("The key of “%(name)s” was replaced meanwhile.") % {"name": token.name})
+    return redirect("tokens")
 
 
 def _form_page(request: HttpRequest, context: dict[str, object]) -> HttpResponse:

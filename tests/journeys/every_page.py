@@ -70,6 +70,7 @@ STRANGERS_OBJECTS: dict[str, Arguments] = {
 CUSTOMERS_OBJECTS: dict[str, Arguments] = {
     "usage-record": lambda rooms: [[rooms.settled.pk], [rooms.failed.pk]],
     "token-rotate": lambda rooms: [[rooms.tokens[0].public_id]],
+    "token-former-key": lambda rooms: [[rooms.tokens[0].public_id]],
     "token-edit": lambda rooms: [[token.public_id] for token in rooms.tokens[:2]],
     "order": lambda rooms: [[order.number] for order in rooms.bought[:4]],
     "order-receipt": lambda rooms: [[rooms.bought.paid.number], [rooms.bought.refunded.number]],
@@ -90,8 +91,8 @@ NO_PAGES = {
         "pay-check pay-cancel pay-resend pay-key end_session sign_in_with set_language set-theme google_login_by_token"
     ),
     "for programs": (
-        "api-tokens api-token api-token-disable api-token-enable payment-notify healthz readyz "
-        "mfa_login_webauthn playground-pass playground-receipt"
+        "api-tokens api-token api-token-disable api-token-enable api-token-rotate api-token-former-key "
+        "payment-notify healthz readyz mfa_login_webauthn playground-pass playground-receipt"
     ),
     "a step of a way that other tests go": (
         "tokens-created account_email_verification_sent account_confirm_login_code mfa_authenticate "

@@ -26,6 +26,7 @@ from tests.live import serving
 from tests.tools.purchases import Bought
 from tests.tools.showroom import furnish
 from tokens.models import Token
+from tokens.services import rotate_key
 
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
 DAYS = 14  # of use: each of their hours is rolled up by itself
@@ -70,17 +71,22 @@ OPERATOR = {"is_staff": True, "is_superuser": True}
 
 
 def rooms_of(url: str, people: dict[str, User], bought: Bought, ended: list[UsageRecord]) -> Rooms:
-    """Everything that there is a page about; gives alice a second factor. `ended`: one call that went well, one not."""
+    """Everything that there is a page about; gives alice a second factor, and a token of hers a new key.
+
+    `ended`: one call that went well, one not.
+    """
     alice, bob = people["alice"], people["bob"]
     passkey = Authenticator.objects.create(user=alice, type="webauthn", data={"name": "Laptop", "credential": {}})
     TOTP.activate(alice, TOTP_SECRET)
     RecoveryCodes.activate(alice)
+    tokens = list(Token.objects.filter(user=alice))
+    rotate_key(token=tokens[0])
     return Rooms(
         url=url,
         people=people,
         sessions={who: session_of(user) for who, user in people.items()},
         bought=bought,
-        tokens=list(Token.objects.filter(user=alice)),
+        tokens=tokens,
         settled=ended[0],
         failed=ended[1],
         passkey=passkey,

@@ -203,9 +203,26 @@ class TestChange:
         assert api(alice)("delete", f"/{token.public_id}")[0] == 404
         assert Token.objects.get().name == "prod"
 
+    def test_rotate_and_stop_the_key_before(self, alice, issue, api):
+        old = issue(alice)
+        path = f"/{old.token.public_id}"
+        status, body = api(alice)("post", f"{path}/rotate", {})
+        assert (status, set(body)) == (200, {"ok", "token", "plainKey", "formerKeyUntil"})
+        assert body["token"]["maskedKey"].endswith(body["plainKey"][-4:])
+        assert all(token_by_key(key) for key in (old.plain_key, body["plainKey"]))
+        assert api(alice)("delete", f"{path}/former-key") == (200, {"ok": True})
+        assert token_by_key(old.plain_key) is None
+        status, last = api(alice)("post", f"{path}/rotate", {"atOnce": True})
+        assert (status, last["formerKeyUntil"]) == (200, None)
+        assert token_by_key(body["plainKey"]) is None
+        refused(api(alice)("post", f"{path}/rotate", {"atOnce": "false"}), "atOnce")
+
 
 class TestWho:
-    METHODS = [("patch", ""), ("patch", "/disable"), ("patch", "/enable"), ("delete", "")]
+    METHODS = [
+        *[("patch", ""), ("patch", "/disable"), ("patch", "/enable"), ("delete", "")],
+        *[("post", "/rotate"), ("delete", "/former-key")],
+    ]
 
     @pytest.mark.parametrize(("method", "action"), METHODS)
     def test_somebody_elses_token_is_not_there(self, alice, bob, issue, api, method, action):

@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from billing.credit import account_by_key
 from config.kernel.errors import Conflict
+from tokens.config_version import current_versions
 from tokens.models import Token
 from tokens.selectors import token_by_key
-from tokens.services import delete_token, reveal_key, rotate_key
+from tokens.services import delete_token, reveal_key, rotate_key, stop_former_key
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +65,26 @@ def test_a_second_rotation_stops_the_oldest_key(alice, issue):
     assert [refusal_of(each.plain_key) for each in (first, second, third)] == ["unknown", "", ""]
 
 
+def test_the_key_before_is_stopped_within_its_day(alice, issue):
+    old = issue(alice)
+    new = rotate_key(token=old.token)
+    before = current_versions()["tokens"]
+    stop_former_key(token=Token.objects.get())
+    assert [refusal_of(key) for key in (old.plain_key, new.plain_key)] == ["unknown", ""]
+    assert current_versions()["tokens"] > before  # or processes that remember it would let it in
+    stop_former_key(token=Token.objects.get())
+    assert refusal_of(new.plain_key) == ""
+
+
+def test_a_key_that_was_replaced_meanwhile_works_on(alice, issue):
+    issue(alice)
+    second = rotate_key(token=Token.objects.get())
+    stale = Token.objects.get()
+    third = rotate_key(token=Token.objects.get())
+    stop_former_key(token=stale)
+    assert [refusal_of(each.plain_key) for each in (second, third)] == ["", ""]
+
+
 def test_of_two_who_read_the_same_key_one_is_refused(alice, issue):
     issue(alice)
     mine, theirs = Token.objects.get(), Token.objects.get()
@@ -95,3 +116,21 @@ def test_the_page_shows_the_new_key_and_a_second_click_replaces_nothing(alice, i
     assert Token.objects.get().masked_key == token.masked_key
     browser.post(path, {"key": token.masked_key, "at_once": "on"})
     assert Token.objects.get().former_hash is None
+
+
+def test_the_page_stops_the_old_key_and_no_other(alice, issue, client_of):
+    old, browser = issue(alice), client_of(alice)
+    path = f"/tokens/{old.token.public_id}/former-key"
+    edit = f"/tokens/{old.token.public_id}/edit"
+    assert path not in browser.get("/tokens").content.decode()
+    assert browser.get(path).headers["Location"] == edit
+    rotate_key(token=Token.objects.get())
+    for page in ("/tokens", edit):
+        assert path in browser.get(page).content.decode()
+    shown = Token.objects.get().masked_key
+    assert shown in browser.get(path).content.decode()
+    browser.post(path, {"key": old.token.masked_key})
+    assert refusal_of(old.plain_key) == ""
+    said = browser.post(path, {"key": shown}, follow=True).content.decode()
+    assert "only the present key works now" in said
+    assert refusal_of(old.plain_key) == "unknown"

@@ -37,6 +37,8 @@ PATHS = {
     ("delete", "/api/tokens/{public_id}"),
     ("patch", "/api/tokens/{public_id}/disable"),
     ("patch", "/api/tokens/{public_id}/enable"),
+    ("post", "/api/tokens/{public_id}/rotate"),
+    ("delete", "/api/tokens/{public_id}/former-key"),
     ("get", "/api/topup/packages"),
     ("post", "/api/topup/preview"),
     ("post", "/api/topup/orders"),
@@ -134,6 +136,7 @@ def proper(purchase, top_up, key, alice, shop, gateway):
     return {
         "/api/tokens": {"displayName": "another"},
         "/api/tokens/{public_id}": {"displayName": "another", "quota": None},
+        "/api/tokens/{public_id}/rotate": {"atOnce": True},
         "/api/topup/preview": {"apiKey": key},
         "/api/topup/orders": {"apiKey": key, "packageCode": "topup_100", **email},
         "/api/topup/pay": {"orderNo": top_up(), **email},
