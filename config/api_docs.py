@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer
@@ -12,7 +13,7 @@ from config.openapi import document
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     """The document as JSON."""
-    body = OpenApiJsonRenderer().render(document())
+    body = OpenApiJsonRenderer().render(document(get_language() or "en"))
     return HttpResponse(body, content_type="application/json")
 
 

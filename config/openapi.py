@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
+from django.utils.functional import Promise
 from django.utils.translation import override
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -48,14 +49,17 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 def documented(
     *,
     name: str,
-    tag: str,
-    summary: str,
+    tag: str | Promise,
+    summary: str | Promise,
     answer: Mapping[str, Shape],
     request: Any = None,
     status: int = 200,
     failures: Iterable[tuple[int, str]] = (),
 ) -> Callable[[F], F]:
-    """Describe a method of a view. `answer` are the fields beside `ok`; `failures` are statuses with their codes."""
+    """Describe a method of a view. `answer` are the fields beside `ok`; `failures` are statuses with their codes.
+
+    `tag` and `summary` are lazy translations: they are what a reader sees first.
+    """
     fields: dict[str, Any] = {"ok": serializers.BooleanField(), **answer}
     responses: dict[int, Any] = {status: inline_serializer(_component(name), fields)}
     for code_status, codes in _by_status(failures, has_body=request is not None).items():
@@ -63,10 +67,17 @@ def documented(
     return extend_schema(operation_id=name, tags=[tag], summary=summary, request=request, responses=responses)
 
 
+class Schema(AutoSchema):
+    """The document's operations. The docstring of a view speaks to who reads the code, not of one of its methods."""
+
+    def get_description(self) -> str:
+        return ""
+
+
 @cache
-def document() -> dict[str, Any]:
-    """The whole document, in English; the same for everybody and as long as the process lives."""
-    with override("en"):
+def document(language: str = "en") -> dict[str, Any]:
+    """The whole document with its headings in a language; the same for everybody and as long as the process lives."""
+    with override(language):
         generator = SchemaGenerator(urlconf="config.api_urls")  # type: ignore[no-untyped-call]
         made: dict[str, Any] = generator.get_schema(public=True)  # type: ignore[no-untyped-call]
     return made

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from config import secrets
 from config.hosts import KnownHosts
@@ -284,7 +286,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.api.BodyParser"],
     "DEFAULT_THROTTLE_CLASSES": ["config.rate_limits.AddressThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.Schema",
     "EXCEPTION_HANDLER": "config.api.render_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "NUM_PROXIES": TRUSTED_PROXY_COUNT,
@@ -300,8 +302,8 @@ API_RATE_LIMITS = {  # requests in a minute
     "key": env.int("API_LIMIT_KEY", default=120),  # with one key
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": f"{SITE_NAME} site API",
-    "DESCRIPTION": "Buying, topping up and looking into keys. Every answer carries an `X-Request-Id`.",
+    "TITLE": format_lazy(_("{site} site API"), site=SITE_NAME),
+    "DESCRIPTION": _("Buying, topping up and looking into keys. Every answer carries an `X-Request-Id`."),
     "VERSION": "1",
     "SERVERS": [{"url": "/"}],  # where the document was read
     "SCHEMA_PATH_PREFIX": "/",

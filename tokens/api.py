@@ -82,7 +82,7 @@ class TokenShape(SwitchedToken):
     maskedKey = serializers.CharField()
 
 
-_TAG = "Keys of the signed-in user"
+_TAG = _("Keys of the signed-in user")
 _REFUSED = [(401, "UNAUTHORIZED"), (403, "FORBIDDEN")]
 _NOT_FOUND = (404, "not_found")
 _NAME_ON_THE_WIRE = {field.source or name: name for name, field in TokenInput().fields.items()}
@@ -117,7 +117,7 @@ class TokenCollection(TokenView):
     @documented(
         name="tokens_list",
         tag=_TAG,
-        summary="List keys",
+        summary=_("List keys"),
         answer={"items": TokenShape(many=True)},
         failures=_REFUSED[:1],
     )
@@ -127,7 +127,7 @@ class TokenCollection(TokenView):
     @documented(
         name="tokens_create",
         tag=_TAG,
-        summary="Create a key",
+        summary=_("Create a key"),
         request=TokenInput,
         status=201,
         answer={"token": TokenShape(), "plainKey": serializers.CharField()},
@@ -145,7 +145,7 @@ class TokenDetail(TokenView):
     @documented(
         name="tokens_edit",
         tag=_TAG,
-        summary="Change a key",
+        summary=_("Change a key"),
         request=TokenInput,
         answer={"token": TokenShape()},
         failures=[*_REFUSED, _NOT_FOUND],
@@ -156,7 +156,7 @@ class TokenDetail(TokenView):
             edited = services.edit_token(token=token, **self.terms(partial=True))
         return ok(token=_described(edited))
 
-    @documented(name="tokens_delete", tag=_TAG, summary="Delete a key", answer={}, failures=[*_REFUSED, _NOT_FOUND])
+    @documented(name="tokens_delete", tag=_TAG, summary=_("Delete a key"), answer={}, failures=[*_REFUSED, _NOT_FOUND])
     def delete(self, request: Request, public_id: str) -> Response:
         services.delete_token(token=self.token(public_id))
         return ok()
@@ -177,7 +177,7 @@ class TokenDisable(TokenSwitch):
     @documented(
         name="tokens_disable",
         tag=_TAG,
-        summary="Disable a key",
+        summary=_("Disable a key"),
         answer={"token": SwitchedToken()},
         failures=[*_REFUSED, _NOT_FOUND],
     )
@@ -191,7 +191,7 @@ class TokenEnable(TokenSwitch):
     @documented(
         name="tokens_enable",
         tag=_TAG,
-        summary="Enable a key",
+        summary=_("Enable a key"),
         answer={"token": SwitchedToken()},
         failures=[*_REFUSED, _NOT_FOUND],
     )
@@ -205,7 +205,7 @@ class TokenRotation(TokenView):
     @documented(
         name="tokens_rotate",
         tag=_TAG,
-        summary="Give a key's token a new key; the key before the present one stops",
+        summary=_("Rotate a key"),
         request=RotationInput,
         answer={
             "token": TokenShape(),
@@ -228,7 +228,7 @@ class TokenFormerKey(TokenView):
     @documented(
         name="tokens_stop_former_key",
         tag=_TAG,
-        summary="Stop the key that was replaced last, before its 24 hours are over",
+        summary=_("Stop the key before the present one"),
         answer={},
         failures=[*_REFUSED, _NOT_FOUND],
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +31,7 @@ from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order
 from tokens.sites import host_of
 
-_TAG = "First purchase"
+_TAG = _("First purchase")
 _NOT_FOUND = (404, "purchase_order_not_found")
 _DELIVERY = {
     Delivery.State.WAITING: "WAITING",
@@ -61,7 +62,7 @@ class PurchaseState(serializers.Serializer[Any]):
 class Plans(PublicView):
     """What a first purchase can be."""
 
-    @documented(name="purchase_plans", tag=_TAG, summary="Plans on sale", answer={"data": PackageShape(many=True)})
+    @documented(name="purchase_plans", tag=_TAG, summary=_("Plans on sale"), answer={"data": PackageShape(many=True)})
     def get(self, request: Request) -> Response:
         return ok(data=packages_on_sale(Package.Kind.FIRST_PURCHASE))
 
@@ -77,7 +78,7 @@ class PurchaseOrders(PublicView):
     @documented(
         name="purchase_order",
         tag=_TAG,
-        summary="Order a plan",
+        summary=_("Order a plan"),
         request=PurchaseInput,
         answer={"data": PlacedOrder()},
         failures=[(400, "purchase_order_create_failed"), (403, "FORBIDDEN")],
@@ -99,7 +100,7 @@ class PurchasePay(PayView):
     @documented(
         name="purchase_pay",
         tag=_TAG,
-        summary="Start paying an order",
+        summary=_("Start paying an order"),
         request=PaymentInput,
         answer={"data": Checkout()},
         failures=[(400, "purchase_pay_failed"), _NOT_FOUND],
@@ -117,7 +118,7 @@ class PurchaseQuery(QueryView):
     @documented(
         name="purchase_query",
         tag=_TAG,
-        summary="See how an order stands",
+        summary=_("See how an order stands"),
         request=OrderLookUp,
         answer={"data": PurchaseState()},
         failures=[_NOT_FOUND],

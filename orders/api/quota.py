@@ -22,7 +22,7 @@ from orders.api.top_up import KeyInput, KeyView, in_quota
 
 MOST = 200
 USUAL = 50
-_TAG = "Quota"
+_TAG = _("Quota")
 _INVALID = (400, "INVALID_KEY")
 _LOG_ID = re.compile("log_([0-9a-f]{32})")
 
@@ -97,7 +97,7 @@ class QuotaQuery(KeyView):
     @documented(
         name="quota_query",
         tag=_TAG,
-        summary="See what a key has left",
+        summary=_("See what a key has left"),
         request=KeyInput,
         answer={"data": Quota()},
         failures=[_INVALID],
@@ -123,7 +123,7 @@ class QuotaLogs(KeyView):
     @documented(
         name="quota_logs",
         tag=_TAG,
-        summary="Read the log of a key",
+        summary=_("Read the log of a key"),
         request=LogInput,
         answer={"data": Log()},
         failures=[_INVALID],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +35,7 @@ from orders.models import Delivery, Order, Package
 from orders.ordering import Buyer, place_order
 from tokens.sites import host_of
 
-_TAG = "Top-up"
+_TAG = _("Top-up")
 _NOT_FOUND = (404, "topup_order_not_found")
 
 
@@ -83,7 +84,9 @@ class KeyView(PublicView):
 class Packages(PublicView):
     """What a key can be topped up with."""
 
-    @documented(name="topup_packages", tag=_TAG, summary="Packages on sale", answer={"data": PackageShape(many=True)})
+    @documented(
+        name="topup_packages", tag=_TAG, summary=_("Packages on sale"), answer={"data": PackageShape(many=True)}
+    )
     def get(self, request: Request) -> Response:
         return ok(data=packages_on_sale(Package.Kind.TOP_UP))
 
@@ -94,7 +97,7 @@ class TopUpPreview(KeyView):
     @documented(
         name="topup_preview",
         tag=_TAG,
-        summary="Check a key",
+        summary=_("Check a key"),
         request=KeyInput,
         answer={"data": Preview()},
         failures=[(400, "topup_preview_failed")],
@@ -120,7 +123,7 @@ class TopUpOrders(KeyView):
     @documented(
         name="topup_order",
         tag=_TAG,
-        summary="Order a package",
+        summary=_("Order a package"),
         request=TopUpInput,
         answer={"data": PlacedOrder()},
         failures=[(400, "topup_order_create_failed")],
@@ -143,7 +146,7 @@ class TopUpPay(PayView):
     @documented(
         name="topup_pay",
         tag=_TAG,
-        summary="Start paying an order",
+        summary=_("Start paying an order"),
         request=PaymentInput,
         answer={"data": Checkout()},
         failures=[(400, "topup_pay_failed"), _NOT_FOUND],
@@ -161,7 +164,7 @@ class TopUpQuery(QueryView):
     @documented(
         name="topup_query",
         tag=_TAG,
-        summary="See how an order stands",
+        summary=_("See how an order stands"),
         request=OrderLookUp,
         answer={"data": TopUpState()},
         failures=[_NOT_FOUND],

@@ -84,6 +84,18 @@ def test_it_is_served(client):
     assert response.json() == json.loads(json.dumps(document()))
 
 
+def test_its_headings_speak_the_readers_language(client):
+    told = client.get("/api/schema", headers={"accept-language": "zh-CN"}).json()
+    plain = client.get("/api/schema").json()
+    assert "站点 API" in told["info"]["title"]
+    for path, methods in told["paths"].items():
+        for method, operation in methods.items():
+            english = plain["paths"][path][method]
+            said = (operation["summary"], *operation["tags"])
+            assert not any(words.isascii() for words in said), said
+            assert (english["summary"], *english["tags"]) != said
+
+
 @pytest.fixture
 def ask(settings, client_of, alice):
     """`ask(case)`: alice's browser, whose page has a CSRF token, sends it; checks the answer against the document."""
