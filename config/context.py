@@ -30,6 +30,7 @@ def api_base_url(request: HttpRequest) -> str:
 def site(request: HttpRequest) -> dict[str, Any]:
     """The name and addresses of the site at this host, whether this is a demo, and the reader's theme.
 
+    `section` is the first part of the address, by which menus mark where the reader is: `/tokens` of `/tokens/new`.
     `api_host` is the base URL for clients that add /v1 by themselves.
     """
     base_url = api_base_url(request)
@@ -42,5 +43,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "api_host": base_url.removesuffix("/v1"),
         "is_demo": settings.DEMO,
         "theme": theme_of(request),
+        "section": f"/{request.path.split('/', 2)[1]}",
         "announcements": partial(announcements_for, request),  # asked only where they are shown
     }

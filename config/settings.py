@@ -126,7 +126,11 @@ TEMPLATES = [
                     ],
                 )
             ],
-            "builtins": ["django_cotton.templatetags.cotton", "config.templatetags.display"],
+            "builtins": [
+                "django_cotton.templatetags.cotton",
+                "config.templatetags.display",
+                "config.templatetags.kept",
+            ],
         },
     }
 ]
