@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from django import template
 from django.conf import settings
+from django.template import Context
+from django.template.loader_tags import BLOCK_CONTEXT_KEY, BlockContext
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -137,6 +139,14 @@ def words(text: str) -> list[str]:
 def tab_pairs(text: str) -> list[list[str]]:
     """`"id:Label,id:Label"` as pairs."""
     return [part.strip().split(":", 1) for part in text.split(",")]
+
+
+@register.simple_tag(takes_context=True)
+def block_again(context: Context, name: str) -> str:
+    """What a block of the page says, in a second place: `{% block %}` can stand in one only."""
+    blocks: BlockContext = context.render_context[BLOCK_CONTEXT_KEY]
+    block = blocks.get_block(name)
+    return block.render(context).strip() if block else ""
 
 
 @register.simple_tag
