@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from billing.tiers import MAX_PRICE, format_tiers, parse_tiers
-from config.kernel.money import NanoUSD, decimal_usd, format_usd, usd
+from config.kernel.money import MINUS, NanoUSD, decimal_usd, format_usd, usd
 
 
 class DollarsField(forms.CharField):
@@ -33,7 +33,7 @@ class DollarsField(forms.CharField):
         if not text:
             return None
         try:
-            amount = usd(text.removeprefix("$"))
+            amount = usd(text.replace(MINUS, "-").replace("$", "", 1))  # also as pages write it
         except ValueError:
             raise ValidationError(_("Enter dollars, such as 2.50, with at most nine decimals.")) from None
         if not self.least <= amount <= self.most:

@@ -3,17 +3,18 @@
 import re
 from typing import Final
 
+from config.kernel.money import MINUS
+
 _WITHOUT_MINOR_UNIT: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF"})
 _AMOUNT: Final = re.compile(r"([0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:\.([0-9]+))?")  # a comma is no decimal point
 _SYMBOLS: Final = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 
 
 def format_fiat(minor: int, currency: str) -> str:
-    """`¥9.90`, `$20.00`, `JPY 500`: every minor unit shown."""
-    mark = _SYMBOLS.get(currency, f"{currency} ")
-    if currency in _WITHOUT_MINOR_UNIT:
-        return f"{mark}{minor:,}"
-    return f"{mark}{minor // 100:,}.{minor % 100:02d}"
+    """`¥9.90`, `−$20.00`, `JPY 500`: every minor unit shown."""
+    mark, size = _SYMBOLS.get(currency, f"{currency} "), abs(minor)
+    digits = f"{size:,}" if currency in _WITHOUT_MINOR_UNIT else f"{size // 100:,}.{size % 100:02d}"
+    return f"{MINUS if minor < 0 else ''}{mark}{digits}"
 
 
 def decimal_fiat(minor: int, currency: str) -> str:

@@ -8,6 +8,7 @@ NanoUSD = NewType("NanoUSD", int)
 
 NANO_PER_USD = 1_000_000_000
 PPM = 1_000_000
+MINUS = "−"  # for people: as wide as a plus, and no line breaks after it
 MAX_NANO = NanoUSD(9_000_000_000 * NANO_PER_USD)  # stays inside a signed 64-bit column with room to add
 
 
@@ -28,16 +29,16 @@ def usd(text: str | int | Decimal) -> NanoUSD:
 
 
 def format_usd(nano: int, *, min_digits: int = 2) -> str:
-    """`$1.00`, `$0.000042`, `-$3.50`: every digit that counts, at least `min_digits` after the point."""
+    """`$1.00`, `$0.000042`, `−$3.50`: every digit that counts, at least `min_digits` after the point."""
     whole, fraction = divmod(abs(nano), NANO_PER_USD)
     digits = f"{fraction:09d}".rstrip("0").ljust(min_digits, "0")
-    sign = "-" if nano < 0 else ""
+    sign = MINUS if nano < 0 else ""
     return f"{sign}${whole:,}.{digits}" if digits else f"{sign}${whole:,}"
 
 
 def decimal_usd(nano: int) -> str:
-    """Exact dollars for machines: `0.000042`, `0`, `12.5`."""
-    return format_usd(nano, min_digits=0).replace("$", "").replace(",", "")
+    """Exact dollars for machines: `0.000042`, `0`, `-12.5`."""
+    return format_usd(nano, min_digits=0).replace("$", "").replace(",", "").replace(MINUS, "-")
 
 
 def format_usd_short(nano: int, *, significant: int = 4) -> str:

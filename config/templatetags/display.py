@@ -111,7 +111,7 @@ def growth(ppm: int) -> str:
     """`+12.4%`, `−2.3%`; from eleven times as much on the factor, `×24`."""
     if ppm >= 10 * money.PPM:
         return f"×{ppm // money.PPM + 1:,}"
-    sign = "−" if ppm < 0 else "+"
+    sign = money.MINUS if ppm < 0 else "+"
     return f"{sign}{abs(ppm) / 10_000:,.1f}%"
 
 

@@ -71,11 +71,7 @@ def _taken_tile(currency: str, found: Business) -> dict[str, str]:
     taken = found.whole.taken[currency]
     words = {"paid": format_fiat(taken.paid, currency), "refunded": format_fiat(taken.refunded, currency)}
     note = _("%(paid)s paid − %(refunded)s refunded") % words if taken.refunded else ""
-    return _tile(_("Revenue"), _signed(taken.kept, currency), note)
-
-
-def _signed(minor: int, currency: str) -> str:
-    return f"−{format_fiat(-minor, currency)}" if minor < 0 else format_fiat(minor, currency)
+    return _tile(_("Revenue"), format_fiat(taken.kept, currency), note)
 
 
 def _known_share(found: Business) -> str:
@@ -119,7 +115,7 @@ def _taken_chart(currency: str, found: Business) -> dict[str, Any]:
     taken = [day.taken[currency] for day in found.days]
     stacks = [(max(one.kept, 0), min(one.refunded, one.paid)) for one in taken]
     chart = stacked_bars(stacks, label=lambda minor: format_fiat(minor, currency), height=HEIGHT)
-    titles = [_signed(one.kept, currency) for one in taken]
+    titles = [format_fiat(one.kept, currency) for one in taken]
     word = _("Revenue in %(currency)s") % {"currency": currency}
     return _drawn(word, [_("Kept"), _("Refunded")], chart, titles, found)
 
@@ -140,6 +136,6 @@ def _head(found: Business) -> list[str]:
 
 
 def _row(day: Day, found: Business) -> dict[str, Any]:
-    money = [_signed(day.taken[currency].kept, currency) for currency in found.currencies]
+    money = [format_fiat(day.taken[currency].kept, currency) for currency in found.currencies]
     dollars = (day.credit, day.earned.charge, day.earned.cost, day.earned.margin)
     return {"on": day.on, "cells": [*money, *map(_dollars, dollars)]}

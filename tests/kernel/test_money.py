@@ -29,7 +29,7 @@ def test_what_is_no_exact_amount_is_refused(text):
         (42_000, "$0.000042"),
         (1_000_000_000, "$1.00"),
         (1_234_567_890_000_000, "$1,234,567.89"),
-        (-3_500_000_000, "-$3.50"),
+        (-3_500_000_000, "−$3.50"),
     ],
 )
 def test_exact_amounts_show_every_digit(nano, text):
@@ -45,7 +45,7 @@ def test_exact_amounts_show_every_digit(nano, text):
         (999_999_999, "$1.00"),
         (1_005_000_000, "$1.01"),
         (123_456_789_012, "$123.46"),
-        (-4_212_345, "-$0.004212"),
+        (-4_212_345, "−$0.004212"),
     ],
 )
 def test_short_amounts_never_show_a_charge_as_nothing(nano, text):
@@ -54,6 +54,7 @@ def test_short_amounts_never_show_a_charge_as_nothing(nano, text):
 
 @given(st.integers(min_value=-money.MAX_NANO, max_value=money.MAX_NANO))
 def test_machine_form_reads_back(nano):
+    assert money.decimal_usd(nano).isascii()
     assert money.usd(money.decimal_usd(nano)) == nano
 
 

@@ -85,7 +85,7 @@ def test_entries_and_usage_with_exact_amounts(alice, browser_of_alice):
     page = text_of(browser_of_alice)
     assert "+$5.00" in page
     assert "1 request" in page
-    assert f'title="-$0.{record.charge:09d}'[:-1].rstrip("0") in page
+    assert f'title="−$0.{record.charge:09d}'[:-1].rstrip("0") in page
     assert "range=custom&amp;since=" in page
 
 
