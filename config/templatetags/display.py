@@ -3,15 +3,18 @@
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from html import escape
 
 from django import template
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template import Context
 from django.template.loader_tags import BLOCK_CONTEXT_KEY, BlockContext
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from config.kernel import money
 
@@ -159,4 +162,30 @@ def icon(name: str, classes: str = "") -> SafeString:
         f" {classes}" if classes else "",
         static("img/icons.svg"),
         name,
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None, empty: str = "–", classes: str = "") -> SafeString:
+    """How long ago, with the time on the reader's clock; a script keeps it true. Without a moment, `empty`."""
+    if not at:
+        return mark_safe(f'<span class="faint">{escape(empty)}</span>')  # noqa: S308
+    local, class_of = timezone.localtime(at), f' class="{classes}"' if classes else ""
+    return mark_safe(  # noqa: S308
+        f'<time datetime="{local.isoformat()}" title="{local:%Y-%m-%d %H:%M:%S %Z}" data-relative'
+        f"{class_of}>{escape(str(naturaltime(at)))}</time>"
+    )
+
+
+@register.simple_tag
+def copy_button(text: str, label: str) -> SafeString:
+    """The component `copy` for rows of tables: an icon that copies a text."""
+    name, done, failed = (
+        escape(words)
+        for words in (label, _("Copied to clipboard!"), _("Could not copy. Select the text and copy it by hand."))
+    )
+    return mark_safe(  # noqa: S308
+        f'<button type="button" class="copy needs-script button button-icon button-ghost button-sm" '
+        f'data-copy="{escape(text)}" data-copied="{done}" data-failed="{failed}" aria-label="{name}" title="{name}">'
+        f"{icon('copy', 'icon-idle')}{icon('check', 'icon-done')}</button>"
     )
