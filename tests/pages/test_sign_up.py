@@ -7,6 +7,7 @@ from allauth.account.models import EmailAddress
 from django.core import mail
 
 from accounts.models import User
+from config.kernel.money import usd
 
 PASSWORD = "correct horse battery"
 
@@ -127,14 +128,37 @@ def test_reset_answers_alike_and_mails_the_owner_only(client, alice):
     assert [message.to for message in links] == [["alice@example.com"]]
 
 
+def reset(client, email, password="a quite new password"):
+    """The link in the mail, after a new password was set by it."""
+    client.post("/accounts/password/reset/", {"email": email})
+    link = re.search(r"/accounts/password/reset/key/\S+", mail.outbox[-1].body)[0]
+    assert client.post(client.get(link).url, {"password1": password, "password2": password}).status_code == 302
+    return link
+
+
 def test_the_link_sets_a_new_password_once(client, alice):
-    client.post("/accounts/password/reset/", {"email": "alice@example.com"})
-    link = re.search(r"/accounts/password/reset/key/\S+", mail.outbox[0].body)[0]
-    form = client.get(link)
-    new = {"password1": "a quite new password", "password2": "a quite new password"}
-    assert client.post(form.url, new).status_code == 302
+    link = reset(client, "alice@example.com")
     alice.refresh_from_db()
     assert alice.check_password("a quite new password")
 
     client.cookies.clear()
     assert "button-primary" not in client.get(link).content.decode().split("<main", 1)[1]
+
+
+def test_a_reset_by_mail_proves_the_address(client, sign_up, settings):
+    settings.TRIAL_CREDIT_USD = "1"
+    sign_up("dora@example.com")
+    client.cookies.clear()
+    reset(client, "dora@example.com")
+    answer = client.post("/accounts/login/", {"login": "dora@example.com", "password": "a quite new password"})
+    assert answer.url == "/dashboard"  # and not to the page that asks for a code
+    dora = User.objects.get()
+    assert EmailAddress.objects.get(user=dora).verified
+    assert dora.wallet.balance == usd("1")
+
+
+def test_a_reset_proves_nothing_where_there_are_two_addresses(client, alice):
+    for email, primary in ((alice.email, True), ("other@example.com", False)):
+        EmailAddress.objects.update_or_create(user=alice, email=email, defaults={"primary": primary, "verified": False})
+    reset(client, "other@example.com")
+    assert not EmailAddress.objects.filter(user=alice, verified=True).exists()
