@@ -17,11 +17,12 @@ PAGE_SIZE = 30
 @dataclass(frozen=True, slots=True)
 class OrderLine:
     """An order, whom it was or would be paid to (empty before a provider was chosen), and where it can be paid (empty
-    when it can't be)."""
+    when it can't be). `is_over`: its time is, though it has not been ended yet."""
 
     order: Order
     provider: str
     pay_url: str
+    is_over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,9 @@ def _page(orders: list[Order], now: datetime, *, has_newer: bool, has_older: boo
 
 
 def _line(order: Order, now: datetime) -> OrderLine:
-    is_payable = order.status in PAYABLE and order.expires_at > now
-    return OrderLine(order, _provider(order), page_url(order) if is_payable else "")
+    is_open = order.status in PAYABLE
+    is_over = is_open and order.expires_at <= now
+    return OrderLine(order, _provider(order), page_url(order) if is_open and not is_over else "", is_over)
 
 
 def _provider(order: Order) -> str:

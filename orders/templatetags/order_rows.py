@@ -38,10 +38,11 @@ def order_rows(lines: Iterable[OrderLine]) -> SafeString:
 
 
 @register.filter
-def order_badge(order: Order) -> SafeString:
+def order_badge(line: OrderLine) -> SafeString:
     """What has become of it. Not by `get_status_display`: for each row it makes all translated choices hashable."""
-    status = Order.Status(order.status)
-    tone, word = _TONES.get(status, "neutral"), escape(str(status.label))
+    status = Order.Status(line.order.status)
+    tone = "neutral" if line.is_over else _TONES.get(status, "neutral")
+    word = escape(_("Time is over") if line.is_over else str(status.label))
     return mark_safe(f'<span class="badge badge-dot badge-{tone}">{word}</span>')  # noqa: S308
 
 
@@ -60,7 +61,7 @@ def _row(line: OrderLine, labels: list[str]) -> str:
         f'<td class="break" {package}>{escape(order.package_name)}</td>'
         f'<td class="num" {amount}><strong>{escape(format_fiat(order.amount_minor, order.currency))}</strong></td>'
         f"<td {provider}>{escape(line.provider) or '–'}</td>"
-        f"<td {status}>{order_badge(order)}</td>"
+        f"<td {status}>{order_badge(line)}</td>"
         f'<td class="nowrap" {created}>{moment(order.created_at)}</td>'
         f'<td class="nowrap" {paid}>{moment(order.paid_at)}</td>'
         f'<td class="shrink"><div class="row-actions">{_action(line.pay_url, details)}</div></td></tr>'

@@ -16,6 +16,7 @@ from tests.orders.shop import make_coupon, order_top_up, pay, report
 
 pytestmark = pytest.mark.django_db
 ROW = re.compile(r'<a class="mono" href="/orders/([A-Z0-9]+)"')
+BADGE = re.compile(r'<span class="badge badge-dot [^"]*">([^<]*)</span>')
 LINK = re.compile(r'href="(/orders\?[^"]*)"[^>]*rel="(next|prev)"')
 
 
@@ -58,11 +59,22 @@ def test_an_order_with_everything_that_matters(paid, browser_of_alice):
 
 def test_an_unpaid_order_can_be_paid(alice, browser_of_alice, shop):
     order = order_top_up(alice)
-    assert page_url(order) in text_of(browser_of_alice)
-    assert page_url(order) in text_of(browser_of_alice, f"/orders/{order.number}")
+    for address in ("/orders", f"/orders/{order.number}"):
+        page = text_of(browser_of_alice, address)
+        assert page_url(order) in page
+        assert BADGE.findall(page) == ["Awaiting payment"]
+
+
+def test_an_order_whose_time_is_over_says_so_before_it_is_ended(alice, browser_of_alice, shop):
+    order = order_top_up(alice)
     Order.objects.update(expires_at=timezone.now())
-    assert page_url(order) not in text_of(browser_of_alice)
-    assert page_url(order) not in text_of(browser_of_alice, f"/orders/{order.number}")
+    for address in ("/orders", f"/orders/{order.number}"):
+        page = text_of(browser_of_alice, address)
+        assert page_url(order) not in page
+        assert BADGE.findall(page) == ["Time is over"]
+    assert "The time for this order is over" in text_of(browser_of_alice, page_url(order))
+    order.refresh_from_db()
+    assert order.status == "pending"
 
 
 def test_the_filter_is_a_word_in_the_address(alice, paid, browser_of_alice):
