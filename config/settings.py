@@ -235,7 +235,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "home"
 
-# ── Mail: printed in the demo, one URL (smtp://user:pass@host:587) to send it ────
+# ── Mail: printed in the demo, one URL (smtp+tls://user:pass@host:587) to send it
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{SITE_NAME} <noreply@localhost>")
