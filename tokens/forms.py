@@ -77,6 +77,8 @@ class TokenForm(forms.Form):
         self.fields["name"].widget.attrs["autofocus"] = not self.is_bound
         for name in ("amount", *CAPS):
             self.fields[name].widget.attrs.update(inputmode="decimal", autocomplete="off")
+        for name in (*LIMITS, *CAPS):
+            self.fields[name].widget.attrs["placeholder"] = _("No limit")
         for name in LIMITS:
             self.fields[name].widget.attrs["min"] = 1
 
