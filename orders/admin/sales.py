@@ -45,7 +45,6 @@ class OrderAdmin(OrderActions, EndlessAdmin):
         "state",
         "package_name",
         "amount",
-        "credit_usd",
         "buyer",
         "provider",
         "created",

@@ -67,10 +67,10 @@ def test_before_the_first_call_the_page_says_what_to_do(alice, client_of):
     page = text_of(client_of(alice))
     assert "Getting started" in page
     assert "No requests in this range" in page
-    assert "There is no credit yet." in page
+    assert "Choose an amount" in page
     assert "Your balance is used up." not in page
     give(alice, "1")
-    assert "There is no credit yet." not in text_of(client_of(alice))
+    assert "Choose an amount" not in text_of(client_of(alice))
 
 
 def test_after_it_what_was_there_is_used_up(token, client_of, now):
