@@ -9,7 +9,7 @@ from django.db.models.functions import TruncMonth
 from accounts.models import User
 from accounts.personal_data import Section, in_chunks
 from billing.csv_lines import Dollars
-from billing.models import LedgerEntry, PriceOverride, UsageRollup, Wallet
+from billing.models import LedgerEntry, PriceOverride, UserModelHour, Wallet
 
 
 def sections(user: User) -> Iterator[Section]:
@@ -35,7 +35,7 @@ def sections(user: User) -> Iterator[Section]:
 
 def _usage(user: User) -> list[dict[str, object]]:
     sums = {f"sum_{name}": Sum(name) for name in ("requests", "input_tokens", "output_tokens", "charge")}
-    months = UsageRollup.objects.filter(user=user).annotate(month=TruncMonth("hour")).values("month", "model")
+    months = UserModelHour.objects.filter(user=user).annotate(month=TruncMonth("hour")).values("month", "model")
     rows: Iterable[Mapping[str, Any]] = months.annotate(**sums).order_by("month", "model")
     return [
         {

@@ -31,6 +31,18 @@ class Parameter(Expression):
         return self.output_field.get_db_prep_value(values[self.name], connection)
 
 
+class Unforeseen(Parameter):
+    """One whose value is hidden from the planner.
+
+    PostgreSQL knows no distances between UUIDs and takes any range of them to hold a single row: the primary key, with
+    everybody's rows of that time, then looks as good as the index of one account's.
+    """
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        sql, parameters = super().as_sql(compiler, connection)
+        return f"(SELECT {sql})", parameters
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Compiled SQL with its parameters and constants in order, and what turns its columns into Python's values."""

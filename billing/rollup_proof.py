@@ -4,21 +4,20 @@ Nobody waits for all of it. Each run looks at the newest day, where a row that c
 slice of all hours; `SLICES` runs later every hour has been looked at, wherever a run was missed.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncHour
 
-from billing.models import COST_SUMS, ROLLED_SUMS, STREAMED_SUMS, RollupMark, UsageHour, UsageRollup
-from billing.rollups import ALL_SUMS, EARNED, EARNED_ROW_SUMS, KEYS, roll_up_again, rolled_span, rows_to_roll_up
+from billing.models import RollupMark
+from billing.rollups import ALL_SUMS, TABLES, Table, hours_of, roll_up_again, rolled_span, rows_to_roll_up
 from billing.spans import HOUR, Span, floor_hour
 
 SLICES = 7 * 24
 DAY = timedelta(days=1)
 MARK = "proof"  # the `RollupMark` that says how far this round of slices got
-SUMS = (*ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS)
 
 _Key = tuple[Any, ...]
 
@@ -73,35 +72,29 @@ def _next_slice(whole: Span) -> Span:
 
 
 def differences(span: Span) -> Iterator[Difference]:
-    """Where the roll-ups of a span of finished hours are not the sums of its rows, in four statements."""
+    """Where the sums of a span of finished hours are not those of its rows, in two statements for each table."""
     rows = rows_to_roll_up(span).annotate(hour=TruncHour("created_at", tzinfo=UTC))
-    rollups = UsageRollup.objects.filter(hour__gte=span.start, hour__lt=span.end)
-    hours = UsageHour.objects.filter(hour__gte=span.start, hour__lt=span.end)
-    # Summed as well: a roll-up that is there twice must not look like one.
-    yield from _compared(_summed(rows, KEYS, ALL_SUMS), _summed(rollups, KEYS, _sums_of(SUMS)), KEYS, SUMS)
-    yield from _compared(_summed(rows, (), EARNED_ROW_SUMS), _summed(hours, (), _sums_of(EARNED)), (), EARNED)
+    for table in TABLES:
+        wanted = _summed(rows, table, {f"sum_{name}": ALL_SUMS[f"sum_{name}"] for name in table.sums})
+        # Summed as well: a roll-up that is there twice must not look like one.
+        found = _summed(hours_of(table, span), table, {f"sum_{name}": Sum(name) for name in table.sums})
+        yield from _compared(wanted, found, table)
 
 
-def _sums_of(columns: Iterable[str]) -> dict[str, Any]:
-    return {f"sum_{name}": Sum(name) for name in columns}
-
-
-def _summed(source: QuerySet[Any], keys: Sequence[str], sums: dict[str, Any]) -> QuerySet[Any, _Key]:
-    by = (*keys, "hour")
+def _summed(source: QuerySet[Any], table: Table, sums: dict[str, Any]) -> QuerySet[Any, _Key]:
+    by = (*table.keys, "hour")
     summed: QuerySet[Any, _Key] = source.order_by().values(*by).annotate(**sums).values_list(*by, *sums)
     return summed
 
 
-def _compared(
-    wanted: QuerySet[Any, _Key], seen: QuerySet[Any, _Key], keys: Sequence[str], columns: Sequence[str]
-) -> Iterator[Difference]:
-    width, nothing = len(keys) + 1, (0,) * len(columns)
+def _compared(wanted: QuerySet[Any, _Key], seen: QuerySet[Any, _Key], table: Table) -> Iterator[Difference]:
+    width, nothing = len(table.keys) + 1, (0,) * len(table.sums)
     expected, found = (
         {row[:width]: row[width:] for row in rows} for rows in (wanted.difference(seen), seen.difference(wanted))
     )
     for key in expected | found:
-        about = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in zip(keys, key, strict=False))
-        sums = zip(columns, expected.get(key, nothing), found.get(key, nothing), strict=True)
+        about = ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in zip(table.keys, key, strict=False))
+        sums = zip(table.sums, expected.get(key, nothing), found.get(key, nothing), strict=True)
         yield from (
             Difference(key[-1], about or "all accounts", column, int(right), int(there))
             for column, right, there in sums

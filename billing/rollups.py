@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -35,10 +35,14 @@ from billing.models import (
     ROLLED_SUMS,
     STREAMED_SUMS,
     TASKS,
+    HourlySums,
     RollupMark,
     UsageHour,
     UsageRecord,
     UsageRollup,
+    UserHour,
+    UserModelHour,
+    UserTokenHour,
 )
 from billing.pricing import COMPLETION_KINDS, PROMPT_KINDS
 from billing.spans import HOUR, Span, floor_hour
@@ -73,10 +77,25 @@ ROW_SUMS = {f"sum_{name}": expression for name, expression in zip(ROLLED_SUMS, _
 _STREAMED = zip(STREAMED_SUMS, _sums(Q(is_stream=True)), strict=True)
 _COSTS = (Sum("cost", default=0), Sum("charge", filter=Q(cost__isnull=False), default=0))
 ALL_SUMS = ROW_SUMS | {f"sum_{name}": each for name, each in (*_STREAMED, *zip(COST_SUMS, _COSTS, strict=True))}
-KEYS = ("user_id", "token_id", "model", "group", "listed_as", "channel_id", "counted_on")
-COLUMNS = (*KEYS, "hour", *ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS)
 EARNED = ("charge", *COST_SUMS)
 EARNED_ROW_SUMS = {f"sum_{name}": ALL_SUMS[f"sum_{name}"] for name in EARNED}
+
+
+class Table(NamedTuple):
+    """A table of hourly sums: which columns tell its rows apart, besides the hour, and which it sums."""
+
+    model: type[Model]
+    keys: tuple[str, ...]
+    sums: tuple[str, ...]
+
+
+ROLLUPS = Table(UsageRollup, ("user_id", *UsageRollup.KEYS), (*ROLLED_SUMS, *STREAMED_SUMS, *COST_SUMS))
+_OF_USERS: tuple[type[HourlySums], ...] = (UserHour, UserModelHour, UserTokenHour)  # the smallest first
+SUMMARIES = (
+    Table(UsageHour, (), EARNED),
+    *(Table(each, ("user_id", *each.KEYS), ROLLED_SUMS) for each in _OF_USERS),
+)
+TABLES = (ROLLUPS, *SUMMARIES)
 _LISTED_AS = Case(When(endpoint__in=(*DRAWINGS, *TASKS), then=F("endpoint")), default=Value(""))
 
 
@@ -147,25 +166,38 @@ def _advance(mark: datetime | None, until: datetime) -> bool:
 
 def _insert_sums(hour: datetime) -> None:
     rows = rows_to_roll_up(Span(hour, hour + HOUR)).annotate(hour=Value(hour, output_field=DateTimeField()))
-    _insert(UsageRollup, COLUMNS, rows.values(*KEYS, "hour").annotate(**ALL_SUMS))
-    rolled = UsageRollup.objects.filter(hour=hour).order_by().values("hour")
-    _insert(UsageHour, ("hour", *EARNED), rolled.annotate(**{f"sum_{name}": Sum(name) for name in EARNED}))
+    _insert(ROLLUPS, rows.values(*ROLLUPS.keys, "hour").annotate(**ALL_SUMS))
+    rolled = UsageRollup.objects.filter(hour=hour).order_by()
+    for table in SUMMARIES:
+        sums = {f"sum_{name}": Sum(name) for name in table.sums}
+        _insert(table, rolled.values(*table.keys, "hour").annotate(**sums))
 
 
-def _insert(table: type[Model], columns: Iterable[str], rows: QuerySet[Any, Any]) -> None:
+def _insert(table: Table, rows: QuerySet[Any, Any]) -> None:
     select, parameters = rows.query.sql_with_params()
     quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in columns)
+    names = ", ".join(quote(name) for name in (*table.keys, "hour", *table.sums))
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {quote(table._meta.db_table)} ({names}) {select}", parameters)
+        cursor.execute(f"INSERT INTO {quote(table.model._meta.db_table)} ({names}) {select}", parameters)
 
 
 def roll_up_again(hour: datetime) -> None:
     """Replace the roll-ups of a finished hour by the sums of its rows."""
     with transaction.atomic():
-        for table in (UsageRollup, UsageHour):
-            table.objects.filter(hour__gte=hour, hour__lt=hour + HOUR).delete()
+        for table in TABLES:
+            hours_of(table, Span(hour, hour + HOUR)).delete()
         _insert_sums(hour)
+
+
+def hours_of(table: Table, span: Span) -> QuerySet[Any]:
+    """The rows of a table for the hours of a span."""
+    return table.model._default_manager.filter(hour__gte=span.start, hour__lt=span.end)
+
+
+def sums_by(columns: Iterable[str]) -> type[HourlySums]:
+    """The smallest table of one account's sums that tells these columns apart."""
+    asked = set(columns)
+    return next((each for each in _OF_USERS if asked <= set(each.KEYS)), UsageRollup)
 
 
 def rolled_span() -> Span:

@@ -28,9 +28,9 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import TruncDate, TruncHour
 
-from billing.models import ROLLED_SUMS, UNSUCCESSFUL, UsageRecord, UsageRollup
-from billing.prepared import Parameter, Statement, prepare
-from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in
+from billing.models import ROLLED_SUMS, UNSUCCESSFUL, HourlySums, UsageRecord, UsageRollup, UserHour
+from billing.prepared import Parameter, Statement, Unforeseen, prepare
+from billing.rollups import CLOCK_SLACK, ROW_SUMS, ids_in, sums_by
 from billing.spans import HOUR, Span, Split, floor_hour, joined, split
 from config.kernel.money import PPM, NanoUSD
 
@@ -129,6 +129,12 @@ class Scope:
             where &= Q(endpoint__in=self.endpoints)
         return where
 
+    def rollup(self, *columns: str) -> type[HourlySums]:
+        """The smallest table of sums that these requests can be told apart by, and by columns to group by."""
+        known = self.user_id is not None and self.is_stream is None and not self.endpoints
+        asked = {name for name in self.given if name != "user_id"} | {column for column in columns if column}
+        return sums_by(asked) if known else UsageRollup
+
     def split(self, span: Span, mark: datetime | None) -> Split:
         """Which part of a span roll-ups answer and which the rows."""
         return split(span, rolled_until=None if self.needs_rows else mark)
@@ -136,18 +142,19 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Something to group by: its expression on a roll-up and on a row."""
+    """Something to group by: its expression on a roll-up and on a row, and which column a roll-up needs for it."""
 
     rolled: Combinable
     row: Combinable
+    column: str = ""
 
 
-BY_MODEL = Key(F("model"), F("model"))
-BY_TOKEN = Key(F("token_id"), F("token_id"))
+BY_MODEL = Key(F("model"), F("model"), "model")
+BY_TOKEN = Key(F("token_id"), F("token_id"), "token_id")
 BY_HOUR = Key(F("hour"), TruncHour("created_at", tzinfo=UTC))
 _ALL_IN_ONE = Key(Value(0), Value(0))
 _MOST_STRETCHES = 64  # more of them take longer to plan than to read what lies between
-_MUCH, _MUCH_ROLLED = 50_000, 5_000
+_MUCH = 50_000
 
 _Rows = QuerySet[Any, tuple[Any, ...]]
 
@@ -216,15 +223,15 @@ def _is_much(scope: Scope, span: Span) -> bool:
     """
     if scope.user_id is None:
         return True
-    rolled = UsageRollup.objects.filter(user_id=scope.user_id, hour__gte=floor_hour(span.start), hour__lt=span.end)
-    newest = rolled.order_by("-hour").values("requests")[:_MUCH_ROLLED]
-    return (newest.aggregate(total=Sum("requests"))["total"] or 0) > _MUCH
+    hours = UserHour.objects.filter(user_id=scope.user_id, hour__gte=floor_hour(span.start), hour__lt=span.end)
+    return (hours.aggregate(total=Sum("requests"))["total"] or 0) > _MUCH
 
 
 def _rolled_hours(scope: Scope, hours: Span) -> _Rows:
     """How many matching requests each hour that has any holds."""
     matching = Sum(_part_of("succeeded" if scope.status else "requests", scope.is_stream))
-    rolled = UsageRollup.objects.filter(scope.rolled(scope.given), hour__gte=hours.start, hour__lt=hours.end)
+    within = {"hour__gte": hours.start, "hour__lt": hours.end}
+    rolled = scope.rollup()._default_manager.filter(scope.rolled(scope.given), **within)
     return rolled.values("hour").annotate(matching=matching).filter(matching__gt=0).values_list("hour", "matching")
 
 
@@ -265,7 +272,8 @@ def _sums_statement(shape: Scope, keys: tuple[Key, ...], *, edges: int, has_hour
     row_keys, given = [key.row for key in keys], _parameters(shape.given)
     arms = [_grouped(_made_in(f"edge_{n}", shape.rows(given)), row_keys, _ROW_SUMS) for n in range(edges)]
     if has_hours:
-        rolled = UsageRollup.objects.filter(shape.rolled(given), _hour_in("hours"))
+        sums = shape.rollup(*(key.column for key in keys))
+        rolled = sums._default_manager.filter(shape.rolled(given), _hour_in("hours"))
         arms.append(_grouped(rolled, [key.rolled for key in keys], _rolled_sums(shape)))
         if shape.status:  # successes: all of an hour less its few failures, which have an index of their own
             others = _made_in("hours", replace(shape, status="").rows(given)).filter(status__in=UNSUCCESSFUL)
@@ -304,7 +312,7 @@ def _rolled_charges(scope: Scope, hours: Sequence[Span]) -> list[int]:
 
 @lru_cache(maxsize=64)
 def _rolled_charges_statement(shape: Scope, *, spans: int) -> Statement:
-    rolled = UsageRollup.objects.filter(shape.rolled(_parameters(shape.given)), _hour_in("reach"))
+    rolled = shape.rollup()._default_manager.filter(shape.rolled(_parameters(shape.given)), _hour_in("reach"))
     sums = {f"sum_{n}": Sum("charge", filter=_hour_in(f"span_{n}")) for n in range(spans)}
     return prepare(_grouped(rolled, [Value(0)], sums))
 
@@ -344,8 +352,8 @@ def _made_in(name: str, where: Q) -> QuerySet[UsageRecord]:
     """Rows of a span that is given as parameters; the id range lets an index find them, the time decides."""
     return UsageRecord.objects.filter(
         where,
-        id__gte=Parameter(f"{name}_first", _ID),
-        id__lt=Parameter(f"{name}_last", _ID),
+        id__gte=Unforeseen(f"{name}_first", _ID),
+        id__lt=Unforeseen(f"{name}_last", _ID),
         created_at__gte=Parameter(f"{name}_start", _MOMENT),
         created_at__lt=Parameter(f"{name}_end", _MOMENT),
     )

@@ -10,11 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing import proof, rollup_proof
-from billing.models import LedgerEntry, RollupMark, UsageHour, UsageRecord, UsageRollup, Wallet
+from billing.models import LedgerEntry, RollupMark, UsageRecord, UsageRollup, Wallet
 from billing.pricing import Usage
 from billing.proof import check_books, read_books
 from billing.rollup_proof import prove_all, prove_slice
-from billing.rollups import EARNED, roll_up_usage, rolled_span
+from billing.rollups import ROLLUPS, SUMMARIES, hours_of, roll_up_usage, rolled_span
 from billing.spans import HOUR, Span, floor_hour
 from tests.billing.tampering import tamper
 from tests.billing.usage_rows import make_record, make_records, minutes_before
@@ -77,7 +77,7 @@ def test_without_roll_ups_there_is_nothing_to_prove(alice):
 def test_any_tampered_sum_is_named_by_the_full_proof(token):
     rollup = UsageRollup.objects.filter(streamed_requests__gt=0).order_by("hour").first()
     stored = UsageRollup.objects.filter(pk=rollup.pk)
-    for column in rollup_proof.SUMS:
+    for column in ROLLUPS.sums:
         was = getattr(rollup, column)
         stored.update(**{column: was + 3})
         assert seen(prove_all()) == {(column, was, was + 3)}
@@ -127,17 +127,21 @@ def row_of(rollup):
     return {field.attname: getattr(rollup, field.attname) for field in UsageRollup._meta.concrete_fields}
 
 
-@pytest.mark.parametrize("column", EARNED)
-def test_a_sum_over_all_accounts_is_proved_and_repaired(token, column):
-    hour = UsageHour.objects.earliest("hour")
-    UsageHour.objects.filter(pk=hour.pk).update(**{column: F(column) + 3})
-    was = getattr(hour, column)
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table in SUMMARIES for column in table.sums], ids=str
+)
+def test_every_sum_of_a_summary_is_proved_and_repaired(token, table, column):
+    rows = table.model.objects
+    row = rows.earliest("hour")
+    was = getattr(row, column)
+    rows.filter(pk=row.pk).update(**{column: was + 3})
     (found,) = prove_all()
-    assert (found.about, found.column, found.expected, found.found) == ("all accounts", column, was, was + 3)
+    assert (found.column, found.expected, found.found) == (column, was, was + 3)
+    assert (found.about == "all accounts") is (table.keys == ())
     rollup_proof.repair()
     assert list(prove_all()) == []
-    UsageHour.objects.filter(pk=hour.pk).delete()
-    assert {difference.about for difference in prove_all()} == {"all accounts"}
+    rows.filter(pk=row.pk).delete()
+    assert {(difference.column, difference.found) for difference in prove_all()} >= {("charge", 0)}
 
 
 def test_a_late_row_is_found_by_the_next_proof(token, now):
@@ -205,7 +209,10 @@ def test_a_consistent_lie_is_found_by_recomputing_every_charge(token, monkeypatc
     UsageRollup.objects.filter(hour=floor_hour(liar.created_at)).update(
         charge=F("charge") - 5, streamed_charge=F("streamed_charge") - 5
     )
-    UsageHour.objects.filter(hour=floor_hour(liar.created_at)).update(charge=F("charge") - 5)
+    for table in SUMMARIES:
+        hours_of(table, Span(floor_hour(liar.created_at), floor_hour(liar.created_at) + HOUR)).update(
+            charge=F("charge") - 5
+        )
     Wallet.objects.filter(user=token.user).update(balance=F("balance") + 5)
     Token.objects.filter(pk=token.pk).update(used=F("used") - 5)
     assert check_books() == []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from billing import rollups
-from billing.models import RollupMark, UsageRecord, UsageRollup
+from billing.models import RollupMark, UsageRecord, UsageRollup, UserHour, UserModelHour, UserTokenHour
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage, rolled_until
 from billing.spans import Span, floor_hour, last_days
@@ -186,6 +186,25 @@ def test_nobody_elses_requests_are_in_a_sum(token, bob):
     assert totals(Scope(bob.pk), EVER, mark=rolled_until()).requests == 3
 
 
+@pytest.mark.parametrize(
+    ("scope", "columns", "table"),
+    [
+        (Scope(1), (), UserHour),
+        (Scope(1, status="settled"), ("",), UserHour),
+        (Scope(1), ("", "model"), UserModelHour),
+        (Scope(1, model="m"), ("model",), UserModelHour),
+        (Scope(1, token_id=7), (), UserTokenHour),
+        (Scope(1, token_id=7), ("model",), UsageRollup),
+        (Scope(1, group="g"), (), UsageRollup),
+        (Scope(1, is_stream=False), (), UsageRollup),
+        (Scope(1, endpoints=("images",)), (), UsageRollup),
+        (Scope(None), (), UsageRollup),
+    ],
+)
+def test_sums_come_from_the_smallest_table_that_knows_them(scope, columns, table):
+    assert scope.rollup(*columns) is table
+
+
 def test_success_rate_leaves_out_what_still_runs():
     assert Totals(requests=4, succeeded=2, running=1).success_ppm == 666_666
     assert Totals(requests=1, running=1).success_ppm is None
@@ -255,6 +274,12 @@ class AnyUsage(TestCase):
             assert charges(scope, pieces, mark=mark) == costs
             for key in (BY_MODEL, BY_TOKEN, BY_HOUR, by_day(UTC)):
                 assert sum(totals_by(scope, span, key, mark=mark).values(), Totals()) == wanted
+            for of_model in (Scope(owner.pk, model="m1"), Scope(owner.pk, model="m1", status="settled")):
+                some = [row for row in inside if row.model == "m1" and row.status == (of_model.status or row.status)]
+                assert sum(totals_by(of_model, span, BY_TOKEN, mark=mark).values(), Totals()) == totals_of(some)
+                assert sum(totals_by(of_model, span, BY_HOUR, mark=mark).values(), Totals()) == totals_of(some)
+            of_key = [row for row in inside if row.token == tokens[0]]
+            assert totals(Scope(owner.pk, token_id=tokens[0].pk), span, mark=mark) == totals_of(of_key)
             second = [row for row in inside if row.model == "m1" and row.token == tokens[1]]
             assert totals(Scope(owner.pk, token_id=tokens[1].pk, model="m1"), span, mark=mark) == totals_of(second)
             for status, stream in product(("", "settled", "failed", "abandoned", "open"), (None, True, False)):
