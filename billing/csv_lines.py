@@ -3,16 +3,16 @@
 import csv
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from io import StringIO
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from config.kernel.money import NANO_PER_USD
+from config.kernel.money import decimal_usd
 
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes the file for its old code page and garbles every Chinese name
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = frozenset("=+-@\t\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +22,17 @@ class Dollars:
     nano: int
 
     def __str__(self) -> str:
-        return f"{Decimal(self.nano) / NANO_PER_USD:f}"
-
-
-class _Echo:
-    """What csv.writer writes to: hands the line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
+        return decimal_usd(self.nano)
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> str:
-    """The rows as text, safe to be opened in a spreadsheet."""
-    writer = csv.writer(_Echo())
-    return "".join(writer.writerow([_cell(value) for value in row]) for row in rows)
-
-
-def _cell(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe before it; names are anybody's text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    """The rows as text, safe to be opened in a spreadsheet: what it would run as a formula gets an apostrophe before
+    it, for names are anybody's text."""
+    text = StringIO(newline="")
+    csv.writer(text).writerows(
+        [f"'{cell}" if isinstance(cell, str) and cell[:1] in FORMULA_STARTS else cell for cell in row] for row in rows
+    )
+    return text.getvalue()
 
 
 def csv_response(pieces: Iterator[str], *, name: str) -> StreamingHttpResponse:

@@ -1,53 +1,65 @@
 """The usage log as CSV: a row is written when its chunk has been read, however long the log is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
+from typing import Any, Final
 
 from accounts.models import User
 from billing.csv_lines import BYTE_ORDER_MARK, Dollars, csv_lines
-from billing.models import UsageRecord
 from billing.usage_log import LogFilter, log_chunks
 from config.kernel.money import format_ratio
 
-COLUMNS = (
-    "time", "request_id", "token", "model", "group", "group_ratio", "endpoint", "stream", "status", "end_reason",
-    "http_status", "error_code", "first_byte_ms", "total_ms", "input_tokens", "cached_input_tokens",
-    "cache_write_tokens", "output_tokens", "reasoning_tokens", "charge_usd",
-    "cache_write_1h_tokens", "audio_input_tokens", "image_input_tokens", "audio_output_tokens",
-)  # fmt: skip
+COLUMNS: Final = {  # of the file, and what of a record each shows
+    "time": "created_at",
+    "request_id": "id",
+    "token": "token_name",
+    "model": "model",
+    "group": "group",
+    "group_ratio": "ratio_ppm",
+    "endpoint": "endpoint",
+    "stream": "is_stream",
+    "status": "status",
+    "end_reason": "end_reason",
+    "http_status": "http_status",
+    "error_code": "error_code",
+    "first_byte_ms": "first_byte_ms",
+    "total_ms": "total_ms",
+    "input_tokens": "input_tokens",
+    "cached_input_tokens": "cache_read_tokens",
+    "cache_write_tokens": "cache_write_tokens",
+    "output_tokens": "output_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+    "charge_usd": "charge",
+    "cache_write_1h_tokens": "cache_write_1h_tokens",
+    "audio_input_tokens": "audio_input_tokens",
+    "image_input_tokens": "image_input_tokens",
+    "audio_output_tokens": "audio_output_tokens",
+}
+_Writers = Sequence[tuple[int, Callable[[Any], object]]]
 
 
 def csv_of(user: User, where: LogFilter, *, zone: tzinfo) -> Iterator[str]:
     """The header and every record the filter finds, in pieces of many lines."""
-    yield BYTE_ORDER_MARK + csv_lines([COLUMNS])
-    for chunk in log_chunks(user, where):
-        yield csv_lines(_row(record, zone) for record in chunk)
+    yield BYTE_ORDER_MARK + csv_lines([tuple(COLUMNS)])
+    writers = _writers(zone)
+    for chunk in log_chunks(user, where, tuple(COLUMNS.values())):
+        yield csv_lines(_row(values, writers) for values in chunk)
 
 
-def _row(record: UsageRecord, zone: tzinfo) -> tuple[object, ...]:
-    return (
-        record.created_at.astimezone(zone).isoformat(timespec="milliseconds"),
-        record.pk,
-        record.token_name,
-        record.model,
-        record.group,
-        format_ratio(record.ratio_ppm).removesuffix("x"),
-        record.endpoint,
-        "yes" if record.is_stream else "no",
-        record.status,
-        record.end_reason,
-        record.http_status,
-        record.error_code,
-        record.first_byte_ms,
-        record.total_ms,
-        record.input_tokens,
-        record.cache_read_tokens,
-        record.cache_write_tokens,
-        record.output_tokens,
-        record.reasoning_tokens,
-        Dollars(record.charge),
-        record.cache_write_1h_tokens,
-        record.audio_input_tokens,
-        record.image_input_tokens,
-        record.audio_output_tokens,
-    )
+def _writers(zone: tzinfo) -> _Writers:
+    """How the values are written that are not written as they are, by their places."""
+    written: dict[str, Callable[[Any], object]] = {
+        "time": lambda at: at.astimezone(zone).isoformat(timespec="milliseconds"),
+        "group_ratio": lambda ppm: format_ratio(ppm).removesuffix("x"),
+        "stream": {True: "yes", False: "no"}.get,
+        "charge_usd": Dollars,
+    }
+    places = list(COLUMNS)
+    return [(places.index(name), write) for name, write in written.items()]
+
+
+def _row(values: Sequence[object], writers: _Writers) -> list[object]:
+    row = list(values)
+    for place, write in writers:
+        row[place] = write(row[place])
+    return row

@@ -1,9 +1,10 @@
 """What the Usage log shows: pages of records, all of them for an export, and the sums of a filter."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -114,7 +115,7 @@ def log_page(
         found = _after(user, where, newer_than, limit=PAGE_SIZE + 1)
         records, has_newer, has_older = found[:PAGE_SIZE][::-1], len(found) > PAGE_SIZE, True
     else:
-        found = _before(user, where, older_than, limit=PAGE_SIZE + 1)
+        found = list(_before(user, where, older_than, limit=PAGE_SIZE + 1))
         records, has_newer, has_older = found[:PAGE_SIZE], older_than is not None, len(found) > PAGE_SIZE
     if not records:
         return LogPage((), newer_than=None, older_than=None)
@@ -139,26 +140,26 @@ def live_rows(user: User, where: LogFilter, *, newer_than: UUID | None, running:
         since = uuid7_at(max((newer_than.int >> 80) - LATE_MS, 0), 0)
         newest = list(_matching(user, where, [where.reach]).filter(id__gt=since).order_by("-id")[:PAGE_SIZE])
     else:
-        newest = _before(user, where, None, limit=PAGE_SIZE)
+        newest = list(_before(user, where, None, limit=PAGE_SIZE))
     found = {record.pk: record for record in newest}
     if running:
         found |= {record.pk: record for record in UsageRecord.objects.filter(user=user, pk__in=running)}
     return sorted(found.values(), key=lambda record: record.pk, reverse=True)
 
 
-def log_chunks(user: User, where: LogFilter) -> Iterator[list[UsageRecord]]:
-    """Everything the filter finds, newest first, a thousand records at a time."""
-    chunk = _before(user, where, None, limit=EXPORT_CHUNK)
-    while chunk:
+def log_chunks(user: User, where: LogFilter, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+    """Everything the filter finds, newest first, a thousand records at a time: values of columns, `id` among them."""
+    cursor: UUID | None = None
+    while chunk := list(_before(user, where, cursor, limit=EXPORT_CHUNK).values_list(*columns)):
         yield chunk
-        chunk = _before(user, where, chunk[-1].pk, limit=EXPORT_CHUNK)
+        cursor = chunk[-1][columns.index("id")]
 
 
-def _before(user: User, where: LogFilter, cursor: UUID | None, *, limit: int) -> list[UsageRecord]:
+def _before(user: User, where: LogFilter, cursor: UUID | None, *, limit: int) -> QuerySet[UsageRecord]:
     """The newest ones, or those before a cursor, newest first."""
     before = _time_of(cursor) if cursor else where.reach.end
     rows = _matching(user, where, _spans_of_nearest(user, where, limit=limit, before=before))
-    return list((rows.filter(id__lt=cursor) if cursor else rows).order_by("-id")[:limit])
+    return (rows.filter(id__lt=cursor) if cursor else rows).order_by("-id")[:limit]
 
 
 def _after(user: User, where: LogFilter, cursor: UUID, *, limit: int) -> list[UsageRecord]:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import NewType
 
 NanoUSD = NewType("NanoUSD", int)
@@ -67,6 +68,7 @@ def quota_to_nano(quota: int, *, quota_per_usd: int) -> NanoUSD:
     return NanoUSD(int(nano))
 
 
+@lru_cache(maxsize=256)  # few groups, many rows
 def format_ratio(ppm: int) -> str:
     """An exact multiplier from parts per million: 280000 → `0.28x`, 1000000 → `1x`."""
     text = f"{Decimal(ppm) / PPM:f}"

@@ -167,9 +167,9 @@ def test_a_request_that_arrives_meanwhile_moves_no_page(token):
 def test_an_export_meets_every_row_once(token, monkeypatch):
     monkeypatch.setattr("billing.usage_log.EXPORT_CHUNK", 4)
     rows = make_records(token, minutes_before(NOW, 10))
-    chunks = list(log_chunks(token.user, WEEK))
+    chunks = list(log_chunks(token.user, WEEK, ("model", "id")))
     assert [len(chunk) for chunk in chunks] == [4, 4, 2]
-    assert [row.pk for chunk in chunks for row in chunk] == sorted((row.pk for row in rows), reverse=True)
+    assert [pk for chunk in chunks for _model, pk in chunk] == sorted((row.pk for row in rows), reverse=True)
 
 
 # ── One request ──────────────────────────────────────────────────────────────
