@@ -3,17 +3,21 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer
 
+from config.context import site
 from config.openapi import document
 
 
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
-    """The document as JSON."""
-    body = OpenApiJsonRenderer().render(document(get_language() or "en"))
+    """The document as JSON, with the name of the site that was asked."""
+    made = document(get_language() or "en")
+    title = _("%(name)s site API") % {"name": site(request)["site_name"]}
+    body = OpenApiJsonRenderer().render({**made, "info": {**made["info"], "title": title}})
     return HttpResponse(body, content_type="application/json")
 
 

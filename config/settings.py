@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from config import secrets
@@ -306,7 +305,7 @@ API_RATE_LIMITS = {  # requests in a minute
     "key": env.int("API_LIMIT_KEY", default=120),  # with one key
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": format_lazy(_("{site} site API"), site=SITE_NAME),
+    "TITLE": _("Site API"),
     "DESCRIPTION": _("Buying, topping up and looking into keys. Every answer carries an `X-Request-Id`."),
     "VERSION": "1",
     "SERVERS": [{"url": "/"}],  # where the document was read

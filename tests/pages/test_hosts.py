@@ -49,6 +49,7 @@ def test_a_host_shows_its_own_face(settings):
     assert "data:image/svg+xml;base64," in page
     assert "https://ai.example.com/v1" in page
     other = at("testserver", "/").content.decode()
+    assert at(AI, "/api/schema").json()["info"]["title"] == "Acme AI site API"
     assert "Acme AI" not in other
     assert settings.SITE_NAME in other
 
