@@ -1,13 +1,14 @@
 """The filter of the Usage log: every field is a word in the address."""
 
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import BigIntegerField, Q
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from billing.endpoint_names import ENDPOINT_NAMES
 from billing.models import ModelPrice, UsageRecord
+from billing.prepared import Parameter, Statement, prepare
 from billing.selectors import Period
 from billing.spans import ALWAYS, Span
 from billing.usage_log import Log, LogFilter
@@ -34,6 +36,24 @@ YES, NO = "yes", "no"
 TOKENS_LISTED = 200
 
 Options = list[tuple[str, str | Promise]]
+_OWNER = Parameter("user", BigIntegerField())
+
+
+@cache
+def _tokens() -> Statement:
+    tokens = Token.objects.filter(user_id=_OWNER).order_by("-created_at")
+    return prepare(tokens.values_list("public_id", "name")[:TOKENS_LISTED])
+
+
+@cache
+def _models() -> Statement:
+    return prepare(ModelPrice.objects.order_by("model").values_list("model").distinct())
+
+
+@cache
+def _groups() -> Statement:
+    open_to_user = Q(is_public=True) | Q(access__user_id=_OWNER)
+    return prepare(Group.objects.filter(open_to_user, is_auto=False).values_list("code").distinct())
 
 
 class MinuteField(forms.DateTimeField):
@@ -148,24 +168,21 @@ class UsageFilterForm(forms.Form):
 
     def token_options(self) -> Options:
         """The latest keys, deleted ones too: their requests are still in the log."""
-        tokens = Token.objects.filter(user=self._user).order_by("-created_at")
-        return list(tokens.values_list("public_id", "name")[:TOKENS_LISTED])
+        return [(public_id, name) for public_id, name in _tokens().rows({"user": self._user.pk})]
 
     def model_options(self) -> Options:
         """Every model that ever had a price."""
-        names = ModelPrice.objects.order_by("model").values_list("model", flat=True).distinct()
-        return [(name, name) for name in self._with_chosen("model", names)]
+        return self._with_chosen("model", _models().rows({}))
 
     def group_options(self) -> Options:
         """The groups this user may run keys in."""
-        open_to_user = Q(is_public=True) | Q(access__user=self._user)
-        codes = Group.objects.filter(open_to_user, is_auto=False).values_list("code", flat=True).distinct()
-        return [(code, code) for code in self._with_chosen("group", codes)]
+        return self._with_chosen("group", _groups().rows({"user": self._user.pk}))
 
-    def _with_chosen(self, name: str, options: Any) -> list[str]:
-        """The options, and the value in the address even if it is no longer one of them."""
-        chosen = self.data.get(name)
-        return list(options) if not chosen or chosen in options else [*options, chosen]
+    def _with_chosen(self, name: str, rows: list[list[str]]) -> Options:
+        """The first column, beside which what it is ordered by may stand, and the value in the address even if it is no
+        longer one of them."""
+        words, chosen = [row[0] for row in rows], self.data.get(name)
+        return [(word, word) for word in (words if not chosen or chosen in words else [*words, chosen])]
 
     range_options: Options = list(RANGES)
     status_options: Options = list(UsageRecord.Status.choices)

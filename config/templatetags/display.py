@@ -1,5 +1,6 @@
 """How amounts, ratios, counts and icons are written on pages. Loaded in every template."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -162,6 +163,19 @@ def icon(name: str, classes: str = "") -> SafeString:
         f" {classes}" if classes else "",
         static("img/icons.svg"),
         name,
+    )
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[object, object]], chosen: object = "") -> SafeString:
+    """The options of a select, of pairs of a value and its text."""
+    wanted = str(chosen)
+    return mark_safe(  # noqa: S308
+        "".join(
+            f'<option value="{escape(str(value))}"{" selected" if str(value) == wanted else ""}>'
+            f"{escape(str(text))}</option>"
+            for value, text in choices
+        )
     )
 
 
