@@ -40,8 +40,8 @@ SEALING_KEY = bytes.fromhex(env.str("SEALING_KEY", default=_stored["SEALING_KEY"
 
 # ── Applications ─────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "config.apps.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -359,7 +359,7 @@ UNFOLD = {
     "SITE_ICON": "config.staff_menu.logo",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.staff_menu.logo"}],
     "STYLES": ["config.staff_menu.styles"],
-    "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.navigation"},
+    "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.sections_for"},
     "COLORS": {
         "primary": {  # the greens of static/css/tokens.css
             "50": "#eef9f4",

@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from config.staff_side_bar import Link, Section
 from orders.admin.business import PERMISSIONS
 from orders.attention import COUNTED, waiting_messages, waiting_orders
 
@@ -67,29 +68,23 @@ SECTIONS = (
 WAITING = {"order": waiting_orders, "webhookevent": waiting_messages}  # how many of them wait for a person
 
 
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Sections and links, those alone whose lists this member of staff may see."""
-    sections: list[dict[str, Any]] = [
-        {
-            "title": title,
-            "items": [
-                _item(word, icon, app, model)
-                for word, icon, app, model in links
-                if request.user.has_perm(f"{app}.view_{model}")
-            ],
-        }
+def sections_for(request: HttpRequest) -> list[Section]:
+    """Those with lists that this member of staff may see, of which they name only these."""
+    may = request.user.has_perm
+    sections = [
+        Section(title, [_link(*link) for link in links if may(f"{link[2]}.view_{link[3]}")])
         for title, links in SECTIONS
     ]
     if request.user.has_perms(PERMISSIONS):
-        business = {"title": _("Business"), "icon": "monitoring", "link": reverse("staff-business")}
-        sections.insert(0, {"title": "", "items": [business]})
-    return sections
+        business = Link(_("Business"), "monitoring", reverse("staff-business"))
+        sections.insert(0, Section("", [business]))
+    return [section for section in sections if section.links]
 
 
-def _item(word: Any, icon: str, app: str, model: str) -> dict[str, Any]:
-    item = {"title": word, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
+def _link(words: Any, icon: str, app: str, model: str) -> Link:
     count = WAITING[model]() if app == "orders" and model in WAITING else 0
-    return item | {"badge": f"{count - 1}+" if count == COUNTED else count} if count else item
+    badge = f"{count - 1}+" if count == COUNTED else str(count or "")
+    return Link(words, icon, reverse(f"admin:{app}_{model}_changelist"), badge)
 
 
 def logo(request: HttpRequest) -> str:

@@ -118,7 +118,7 @@ class LeftoverFilter(admin.SimpleListFilter):
         return (("any", gettext_lazy("Left over")),)
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> "QuerySet[WebhookEvent]":
-        return queryset.filter(pk__in=leftover_messages(database_now())) if self.value() else queryset
+        return queryset.filter(pk__in=leftover_messages()) if self.value() else queryset
 
 
 @admin.register(WebhookEvent)

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from billing.spans import midnight
 from orders.attention import orders_with
-from orders.clock import database_now
 from orders.fiat import format_fiat
 from orders.models import Order, Payment, PaymentAttempt, ProviderAccount, Refund
 
@@ -38,7 +37,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Order]") -> "QuerySet[Order]":
         name = self.value()
-        return orders_with(name, queryset, database_now()) if name in dict(self.REASONS) else queryset
+        return orders_with(name, queryset) if name in dict(self.REASONS) else queryset
 
 
 class DayFilter(admin.SimpleListFilter):
