@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
-from unfold.admin import ModelAdmin, checkbox
+from unfold.admin import ModelAdmin, TabularInline, checkbox
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
@@ -54,6 +54,12 @@ class StaffAdmin(ModelAdmin):
     def action_checkbox(self, obj: Model) -> str:
         """Unfold's own, its template rendered once and not for each row."""
         return format_html(_checkbox(get_language()), str(obj.pk))
+
+
+class StaffTabular(TabularInline):
+    """Related objects as a table of inputs, whose rows are rendered once."""
+
+    template = "admin/edit_inline/rows.html"
 
 
 class ReadOnlyAdmin(StaffAdmin):

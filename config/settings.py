@@ -134,6 +134,7 @@ TEMPLATES = [
     }
 ]
 COTTON_DIR = "components"
+FORM_RENDERER = "config.form_renderer.Renderer"
 
 # ── Database: SQLite by default, PostgreSQL by DATABASE_URL ──────────────────
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'tollbooth.sqlite3'}")}

@@ -14,7 +14,6 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -23,7 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.staff import StaffAdmin, short_time, state_column
+from accounts.staff import StaffAdmin, StaffTabular, short_time, state_column
 from billing.dollars import price_field
 from billing.models import PriceField
 from config.kernel.errors import InvalidInput
@@ -172,7 +171,7 @@ class KeyFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
                 form.add_error("secret", KEY_AGAIN)
 
 
-class ChannelKeyInline(TabularInline):
+class ChannelKeyInline(StaffTabular):
     model = ChannelKey
     form = KeyForm
     formset = KeyFormSet
@@ -191,7 +190,7 @@ class ChannelKeyInline(TabularInline):
         return f"{short_time(key.status_at)} {key.status_reason}".strip()
 
 
-class ChannelModelInline(TabularInline):
+class ChannelModelInline(StaffTabular):
     model = ChannelModel
     extra = 0
     per_page = 20

@@ -15,12 +15,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import UserAdmin
-from accounts.staff import ReadOnlyAdmin, StaffAdmin, usd_column
+from accounts.staff import ReadOnlyAdmin, StaffAdmin, StaffTabular, usd_column
 from config.kernel.brands import Brand
 from config.kernel.money import PPM, format_ratio
 from tokens.models import MAX_RATIO_PPM, Group, GroupAccess, Site, Token
@@ -103,7 +102,7 @@ class GroupAccessAdmin(StaffAdmin):
     autocomplete_fields = ("user",)
 
 
-class GroupAccessInline(TabularInline):
+class GroupAccessInline(StaffTabular):
     """The groups of one user, on the user's page."""
 
     model = GroupAccess

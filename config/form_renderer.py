@@ -1,0 +1,103 @@
+"""Writes the widgets and labels that a form has dozens of in Python, as Django's and the theme's templates would.
+
+A time zone to choose is 350 options, each of two templates; a channel has a hundred inputs.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.forms.renderers import DjangoTemplates
+from django.http import HttpRequest
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+
+Context = Mapping[str, Any]
+Writer = Callable[[Context], str | None]
+
+OPTION = "django/forms/widgets/select_option.html"
+MORE_PARTS = ("prefix", "prefix_icon", "suffix", "suffix_icon")  # of the theme's inputs
+
+
+class Renderer(DjangoTemplates):
+    """By a function where there is one that knows how, else by the template."""
+
+    def render(self, template_name: str, context: dict[str, Any], request: HttpRequest | None = None) -> SafeString:
+        write = WRITERS.get(template_name)
+        written = write(context) if write else None
+        return SafeString(super().render(template_name, context, request) if written is None else written)
+
+
+def _attributes(*groups: Mapping[str, Any]) -> str:
+    return "".join(
+        f" {name}" if value is True else f' {name}="{conditional_escape(str(value))}"'
+        for group in groups
+        for name, value in group.items()
+        if value is not False
+    )
+
+
+def _input(context: Context) -> str:
+    widget = context["widget"]
+    value = {} if widget["value"] is None else {"value": widget["value"]}
+    return f"<input{_attributes({'type': widget['type'], 'name': widget['name']}, value, widget['attrs'])}>"
+
+
+def _select(context: Context) -> str | None:
+    widget = context["widget"]
+    groups = widget["optgroups"]
+    if any(option["template_name"] != OPTION for _name, options, _index in groups for option in options):
+        return None
+    inside = "".join(_group(name, options) for name, options, _index in groups)
+    return f"<select{_attributes({'name': widget['name']}, widget['attrs'])}>{inside}</select>"
+
+
+def _group(name: str | None, options: Iterable[Mapping[str, Any]]) -> str:
+    inside = "".join(map(_option, options))
+    return f"<optgroup{_attributes({'label': name})}>{inside}</optgroup>" if name else inside
+
+
+def _option(option: Mapping[str, Any]) -> str:
+    attributes = _attributes({"value": option["value"]}, option["attrs"])
+    return f"<option{attributes}>{conditional_escape(option['label'])}</option>"
+
+
+def _label(context: Context) -> str:
+    label = conditional_escape(context["label"])
+    if not context["use_tag"]:
+        return label
+    return f"<{context['tag']}{_attributes(context['attrs'])}>{label}</{context['tag']}>"
+
+
+def _no_errors(context: Context) -> str | None:
+    return None if context["errors"] else ""
+
+
+def _wrapped(template_name: str, write: Writer) -> Writer:
+    """With what the theme puts around an input or a choice: its template says so when it renders an empty one."""
+
+    @lru_cache(maxsize=64)
+    def around(*parts: str) -> tuple[str, str]:
+        empty = {"type": "", "name": "", "attrs": {}, "optgroups": []} | dict(zip(MORE_PARTS, parts, strict=True))
+        html = DjangoTemplates().render(template_name, {"widget": empty})
+        before, after = re.split(r"<(?:input|select)[^>]*>(?:\s*</select>)?", " ".join(html.split()))
+        return before, after
+
+    def written(context: Context) -> str | None:
+        inside = write(context)
+        parts = (str(context["widget"].get(part) or "") for part in MORE_PARTS)
+        return None if inside is None else inside.join(around(*parts))
+
+    return written
+
+
+_INPUTS = ("text", "number", "hidden", "checkbox", "email", "password", "url", "date", "time", "datetime")
+WRITERS: dict[str, Writer] = {
+    **{f"django/forms/widgets/{kind}.html": _input for kind in _INPUTS},
+    "django/forms/widgets/select.html": _select,
+    "unfold/widgets/text.html": _wrapped("unfold/widgets/text.html", _input),
+    "unfold/widgets/select.html": _wrapped("unfold/widgets/select.html", _select),
+    "django/forms/label.html": _label,
+    "django/forms/errors/list/ul.html": _no_errors,
+}
