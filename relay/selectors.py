@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
@@ -21,7 +22,7 @@ NO_CHAT = frozenset({"embeddings", "rerank", "moderation", "images", "speech", "
 SAMPLE_USAGE = Usage(input=1_200, cache_read=800, output=450)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: its prices are worked out once, and asked for by every page several times
 class Offer:
     """A model as one group sells it: the list price row, and the group that would serve it (never `auto` itself).
 
@@ -60,11 +61,11 @@ class Offer:
     def is_list_price(self) -> bool:
         return self.group.ratio_ppm == PPM and self.own is None
 
-    @property
+    @cached_property
     def list_prices(self) -> Prices:
         return self.listed.prices
 
-    @property
+    @cached_property
     def prices(self) -> Prices:
         """What is paid, the group's ratio included, in nano-dollars, rounded up: charges round once, at their total."""
         return (self.own or self.list_prices).times(self.group.ratio_ppm)
