@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import BigIntegerField, Q
 from django.http import QueryDict
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -34,6 +35,7 @@ RANGES = (
 DEFAULT_RANGE = Period.WEEK.value
 YES, NO = "yes", "no"
 TOKENS_LISTED = 200
+MINUTE = "%Y-%m-%dT%H:%M"
 
 Options = list[tuple[str, str | Promise]]
 _OWNER = Parameter("user", BigIntegerField())
@@ -59,13 +61,22 @@ def _groups() -> Statement:
 class MinuteField(forms.DateTimeField):
     """A moment of the user's own clock, in a year that databases and clocks agree on."""
 
-    widget = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
+    widget = forms.DateTimeInput(format=MINUTE, attrs={"type": "datetime-local"})
 
     def clean(self, value: Any) -> datetime | None:
         moment: datetime | None = super().clean(value)
         if moment and not ALWAYS.start.year <= moment.year < ALWAYS.end.year:
             raise ValidationError(_("Please choose a date after %(year)s."), params={"year": ALWAYS.start.year})
         return moment
+
+
+def _with_a_beginning(data: QueryDict, moment: datetime) -> QueryDict:
+    """Whoever has just chosen a range of their own, and no beginning yet, sees what is there since `moment`."""
+    if data.get("range") != CUSTOM or data.get("since"):
+        return data
+    filled = data.copy()
+    filled["since"] = localtime(moment).strftime(MINUTE)
+    return filled
 
 
 class UsageFilterForm(forms.Form):
@@ -89,7 +100,7 @@ class UsageFilterForm(forms.Form):
     newer = forms.UUIDField(required=False)
 
     def __init__(self, data: QueryDict, *, user: User, now: datetime, zone: tzinfo, log: Log = Log.USAGE) -> None:
-        super().__init__(data)
+        super().__init__(_with_a_beginning(data, Period.WEEK.span(now=now, zone=zone).start))
         self._user, self._now, self._zone, self._log = user, now, zone, log
         kinds = self.fields["kind"]
         assert isinstance(kinds, forms.ChoiceField)
@@ -122,9 +133,7 @@ class UsageFilterForm(forms.Form):
         if self.chosen_range != CUSTOM or self.errors:
             return
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
-        if since is None:
-            self.add_error("since", _("Choose where the range begins."))
-        elif until and until <= since:
+        if until and until <= since:
             self.add_error("until", _("The end must be after the beginning."))
 
     @property

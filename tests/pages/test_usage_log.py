@@ -132,7 +132,6 @@ def test_each_filter_is_a_word_in_the_address(token, client_of, now):
         ("status=great", "Select a valid choice"),
         ("token=key_nobody", "You have no such token."),
         ("model=%00", "Null characters"),
-        ("range=custom", "Choose where the range begins."),
         ("range=custom&since=yesterday", "valid date/time"),
         ("range=custom&since=0001-01-01T00:00", "Please choose a date after 2000."),
         ("range=custom&since=9999-12-31T23:59", "Please choose a date after 2000."),
@@ -145,6 +144,13 @@ def test_a_malformed_filter_gets_words_and_no_error_page(token, client_of, now, 
     assert said in page
     assert ids_of(page) == []
     assert client_of(token.user).get(f"/usage.csv?{query}").status_code == 400
+
+
+def test_a_range_of_ones_own_begins_a_week_ago_until_its_beginning_is_chosen(token, client_of, now):
+    (record,) = make_records(token, minutes_before(now, 1))
+    page = text_of(client_of(token.user), "/usage?range=custom&since=&until=")
+    assert ids_of(page) == [str(record.pk)]
+    assert re.search(r'name="since" value="\d{4}-\d\d-\d\dT\d\d:\d\d"', page)
 
 
 def test_an_empty_log_says_what_to_do(alice, client_of):
