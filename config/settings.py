@@ -361,8 +361,21 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.staff_menu.logo"}],
     "STYLES": ["config.staff_menu.styles"],
     "SIDEBAR": {"show_search": True, "navigation": "config.staff_menu.sections_for"},
-    "COLORS": {
-        "primary": {  # the greens of static/css/tokens.css
+    "COLORS": {  # those of static/css/tokens.css
+        "base": {
+            "50": "#f8f9f8",
+            "100": "#f1f4f2",
+            "200": "#e2e7e4",
+            "300": "#cbd3ce",
+            "400": "#9ba5a0",
+            "500": "#616b66",
+            "600": "#47514c",
+            "700": "#38413d",
+            "800": "#242a27",
+            "900": "#121514",
+            "950": "#0b0d0c",
+        },
+        "primary": {
             "50": "#eef9f4",
             "100": "#d8f1e5",
             "200": "#b5dccb",
