@@ -49,11 +49,12 @@ class _Common:
     def of(cls, *, has_kinds: bool) -> "_Common":
         heads = [_("Time"), _("Token"), _("Model"), _("Group"), _("Kind") if has_kinds else _("Stream")]
         heads += [_("First byte / total"), _("Input (cached)"), _("Output"), _("Cost"), _("Status")]
+        yes, no = _("Yes"), _("No")
         return cls(
             labels=[f'data-label="{escape(head)}"' for head in heads],
             badges=_badges(),
             has_kinds=has_kinds,
-            streamed={True: escape(_("Yes")), False: f'<span class="faint">{escape(_("No"))}</span>'},
+            streamed={True: escape(yes), False: f'<span class="faint">{escape(no)}</span>'},
             reserved=escape(_("Reserved while the request runs")),
             details=reverse("usage-record", args=[_NOBODY]).removesuffix(str(_NOBODY)),
         )

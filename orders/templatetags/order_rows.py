@@ -69,9 +69,9 @@ def _row(line: OrderLine, labels: list[str]) -> str:
 
 
 def _action(pay_url: str, details: str) -> str:
+    pay, label = escape(_("Pay")), escape(_("Details"))
     if pay_url:
-        return f'<a href="{escape(pay_url)}" class="button button-primary button-sm">{escape(_("Pay"))}</a>'
-    label = escape(_("Details"))
+        return f'<a href="{escape(pay_url)}" class="button button-primary button-sm">{pay}</a>'
     return (
         f'<a href="{details}" class="button button-icon button-ghost button-sm" aria-label="{label}" '
         f'title="{label}">{icon("chevron-right")}</a>'

@@ -44,10 +44,11 @@ def statement_rows(lines: Iterable[Line], order_numbers: Collection[str]) -> Saf
 def _usage(line: Line, labels: list[str], usage: str) -> str:
     date, kind, note, amount, balance = labels
     shown = ngettext("%(shown)s request", "%(shown)s requests", line.requests) % {"shown": count(line.requests)}
+    usage_kind = escape(_("Usage"))
     days = f"range=custom&amp;since={line.day}T00:00&amp;until={line.day_after}T00:00"
     return (
         f'<tr class="statement-usage"><td class="statement-date nowrap" {date}>{line.day}</td>'
-        f'<td {kind}><span class="badge badge-neutral">{escape(_("Usage"))}</span></td>'
+        f'<td {kind}><span class="badge badge-neutral">{usage_kind}</span></td>'
         f'<td class="statement-note" {note}><a href="{usage}?{days}">{escape(shown)}</a></td>'
         f'<td class="statement-amount num" {amount}>{_amount(line.amount)}</td>'
         f'<td class="statement-balance num" {balance}><span class="faint">–</span></td></tr>'

@@ -53,7 +53,8 @@ def _tiers(prices: Prices) -> str:
 def _prices(offer: Offer, prices: Prices, labels: list[str]) -> str:
     listed, per_call = offer.list_prices, labels.pop()
     if offer.is_per_call:
-        unit = f' <span class="faint">{escape(_("per call"))}</span>'
+        words = escape(_("per call"))
+        unit = f' <span class="faint">{words}</span>'
         return f'<td class="num" colspan="3" {per_call}>{_price(prices.per_call, listed.per_call, unit)}</td>'
     pairs = [(prices.input, listed.input), (prices.cache_read, listed.cache_read), (prices.output, listed.output)]
     cells = [f'<td class="num" {label}>{_price(*pair)}</td>' for label, pair in zip(labels, pairs, strict=True)]
@@ -62,6 +63,7 @@ def _prices(offer: Offer, prices: Prices, labels: list[str]) -> str:
 
 def _price(price: int, listed: int, unit: str = "") -> str:
     """The list price stands struck beside another one."""
-    struck = f' <s><span class="sr-only">{escape(_("list price"))} </span>{usd_price(listed)}</s>'
+    words = escape(_("list price"))
+    struck = f' <s><span class="sr-only">{words} </span>{usd_price(listed)}</s>'
     shown = f'<span class="price" title="{usd(price)}"><strong>{usd_price(price)}</strong>{unit}'
     return f"{shown}{struck if price != listed else ''}</span>"

@@ -75,22 +75,23 @@ def _badge(token: Token) -> str:
 
 
 def _quota(token: Token) -> str:
+    unlimited, label = escape(_("Unlimited quota")), escape(_("Quota used"))
     if token.quota is None:
-        return f'<span class="faint small nowrap">{escape(_("Unlimited quota"))}</span>'
+        return f'<span class="faint small nowrap">{unlimited}</span>'
     tone = fullness(token.used, token.quota)
     return (
         f'<div class="quota-bar"><span><strong>{usd_short(token.used)}</strong> '
         f'<span class="faint">/ {usd_short(token.quota)}</span></span>'
         f'<progress class="progress{f" progress-{tone}" if tone else ""}" value="{token.used}" max="{token.quota}" '
-        f'aria-label="{escape(_("Quota used"))}"></progress></div>'
+        f'aria-label="{label}"></progress></div>'
     )
 
 
 def _key(token: Token, common: _Common) -> str:
     before = ""
     if token.is_key_before_usable:
-        address = reverse("token-former-key", args=[token.public_id])
-        before = f'<div><a class="small nowrap" href="{address}">{escape(_("Old key still works"))}</a></div>'
+        address, says = reverse("token-former-key", args=[token.public_id]), escape(_("Old key still works"))
+        before = f'<div><a class="small nowrap" href="{address}">{says}</a></div>'
     return (
         f'<span class="cluster cluster-tight nowrap"><span class="chip">{escape(token.masked_key)}</span>'
         f"{_copy(token, common.reveal) if token.key_sealed else ''}</span>{before}"
@@ -98,19 +99,20 @@ def _key(token: Token, common: _Common) -> str:
 
 
 def _copy(token: Token, reveal: str) -> str:
-    label = escape(_("Copy the key of %(name)s") % {"name": token.name})
-    failed = escape(_("Could not copy. Select the text and copy it by hand."))
+    label, title = escape(_("Copy the key of %(name)s") % {"name": token.name}), escape(_("Copy the key"))
+    done, failed = escape(_("Copied to clipboard!")), escape(_("Could not copy. Select the text and copy it by hand."))
     return (
         f'<button type="submit" form="single" formaction="{reveal}" name="token" value="{token.public_id}" '
         f'class="copy button button-icon button-ghost button-sm" data-copy-form '
-        f'data-copied="{escape(_("Copied to clipboard!"))}" data-failed="{failed}" aria-label="{label}" '
-        f'title="{escape(_("Copy the key"))}">{icon("copy", "icon-idle")}{icon("check", "icon-done")}</button>'
+        f'data-copied="{done}" data-failed="{failed}" aria-label="{label}" '
+        f'title="{title}">{icon("copy", "icon-idle")}{icon("check", "icon-done")}</button>'
     )
 
 
 def _limits(limits: Sequence[str]) -> str:
     if not limits:
-        return f'<span class="faint">{escape(_("Unlimited"))}</span>'
+        unlimited = escape(_("Unlimited"))
+        return f'<span class="faint">{unlimited}</span>'
     more = f' <span class="faint small">+{len(limits) - 1}</span>' if len(limits) > 1 else ""
     return (
         f'<span class="token-limits" title="{escape(", ".join(limits))}">'
