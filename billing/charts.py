@@ -6,7 +6,9 @@ rounded corners being stretched.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 BAR_SHARE = 0.64  # of the room a bar has; the rest is the gap
 MAX_LABELS = 8
@@ -95,13 +97,28 @@ def stacked_bars(stacks: Sequence[Sequence[int]], *, label: Callable[[int], str]
     room = 100 / max(len(stacks), 1)
     return BarChart(
         height=height,
-        bars=tuple(_bar(stack, position * room, room, height, top) for position, stack in enumerate(stacks)),
+        bars=tuple(_bar(stack, place, height, top) for stack, place in zip(stacks, _places(len(stacks)), strict=True)),
         lines=tuple(Line(_number(height - height * value / top), label(value)) for value in range(0, top + 1, step)),
         ticks=tuple(_ticks(len(stacks), room)),
     )
 
 
-def _bar(stack: Sequence[int], left: float, room: float, height: int, top: int) -> Bar:
+class _Place(NamedTuple):
+    left: str
+    room: str
+    x: str
+    width: str
+
+
+@lru_cache(maxsize=16)  # there are as many as ranges to choose from
+def _places(count: int) -> tuple[_Place, ...]:
+    """Where so many bars stand."""
+    room = 100 / max(count, 1)
+    gap, width = room * (1 - BAR_SHARE) / 2, _percent(room * BAR_SHARE)
+    return tuple(_Place(_percent(at * room), _percent(room), _percent(at * room + gap), width) for at in range(count))
+
+
+def _bar(stack: Sequence[int], place: _Place, height: int, top: int) -> Bar:
     ends = [height - height * reached / top for reached in accumulate(stack)]
     starts = [float(height), *ends]
     segments = [
@@ -110,15 +127,7 @@ def _bar(stack: Sequence[int], left: float, room: float, height: int, top: int) 
         if value
     ]
     upper = ends[-1] if ends else float(height)
-    return Bar(
-        left=_percent(left),
-        room=_percent(room),
-        x=_percent(left + room * (1 - BAR_SHARE) / 2),
-        width=_percent(room * BAR_SHARE),
-        y=_number(upper),
-        height=_number(height - upper),
-        segments=tuple(segments),
-    )
+    return Bar(*place, y=_number(upper), height=_number(height - upper), segments=tuple(segments))
 
 
 def _ticks(count: int, room: float) -> list[Tick]:

@@ -1,12 +1,12 @@
 """What the Dashboard shows: every function takes the user first and sees only what is theirs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from statistics import median_low
-from typing import Any
+from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 
@@ -14,10 +14,23 @@ from accounts.models import User
 from billing.models import UsageRecord
 from billing.rollups import created_in, rolled_until
 from billing.spans import Span, days_earlier, days_of, hours_of, last_days, last_hours
-from billing.totals import BY_HOUR, BY_MODEL, BY_TOKEN, Scope, Totals, by_day, charges, totals, totals_by
+from billing.totals import (
+    BY_HOUR,
+    BY_MODEL,
+    BY_TOKEN,
+    Costs,
+    Scope,
+    Totals,
+    by_day,
+    charges,
+    costs_by,
+    totals,
+    totals_by,
+)
 from config.kernel.money import PPM, NanoUSD
 from tokens.models import Token
 
+T = TypeVar("T", int, str)
 TOP_MODELS = 5
 TOP_KEYS = 5
 RECENT = 8
@@ -94,10 +107,10 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A model, a key, or (without a name) all others: its sums and its part of the spend in parts per million."""
+    """A model, a key, or (without a name) all others: its costs and its part of the spend in parts per million."""
 
     name: str
-    totals: Totals
+    costs: Costs
     ppm: int
     public_id: str = ""
 
@@ -190,50 +203,58 @@ def funds_of(user: User, spend: Spend) -> Funds:
 
 
 def usage_of(user: User, *, period: Period, now: datetime, zone: tzinfo, mark: datetime | None) -> PeriodUsage:
-    """One period by model and by bucket, from one statement, and the period before from another."""
+    """One period by bucket, its costs also by model, and the period before, from a statement each."""
     scope, span = Scope(user.pk), period.span(now=now, zone=zone)
     bucket = BY_HOUR if period.is_hourly else by_day(zone)
-    cells = totals_by(scope, span, bucket, BY_MODEL, mark=mark)
+    sums = totals_by(scope, span, bucket, mark=mark)
+    cells = costs_by(scope, span, bucket, BY_MODEL, mark=mark)
     models, names = _ranked_models(cells)
+    costs = _costs_of_buckets(cells, names, width=len(models))
     moments: Iterable[Any] = hours_of(span) if period.is_hourly else days_of(span, zone)
     return PeriodUsage(
-        totals=sum(cells.values(), Totals()),
+        totals=sum(sums.values(), Totals()),
         before=totals(scope, days_earlier(span, period.days, zone=zone), mark=mark),
         models=models,
-        buckets=tuple(_buckets(cells, moments, names, len(models))),
+        buckets=tuple(Bucket(at, sums.get((at,), Totals()), tuple(costs[at])) for at in moments),
         first_byte_ms=first_byte_median(user, span=span),
     )
 
 
-def _ranked_models(cells: dict[tuple[Any, ...], Totals]) -> tuple[tuple[Share, ...], list[str]]:
+def _ranked_models(cells: dict[tuple[Any, ...], Costs]) -> tuple[tuple[Share, ...], list[str]]:
     """The models by spend, all but the first ones as one, and the names of those first ones."""
-    by_model: defaultdict[str, Totals] = defaultdict(Totals)
-    for (_bucket, model), sums in cells.items():
-        by_model[model] += sums
-    names = sorted(by_model, key=lambda name: (-by_model[name].charge, -by_model[name].requests, name))
-    top, rest = names[:TOP_MODELS], names[TOP_MODELS:]
-    whole = sum(sums.charge for sums in by_model.values())
-    shares = [_share(name, by_model[name], whole) for name in top]
-    if rest:
-        shares.append(_share("", sum((by_model[name] for name in rest), Totals()), whole))
-    return tuple(shares), top
+    by_model: defaultdict[str, list[Costs]] = defaultdict(list)
+    for (_bucket, model), costs in cells.items():
+        by_model[model].append(costs)
+    ranked = _ranked({name: _sum(costs) for name, costs in by_model.items()})
+    whole = sum(costs.charge for _name, costs in ranked)
+    shares = [_share(name, costs, whole) for name, costs in ranked[:TOP_MODELS]]
+    if rest := ranked[TOP_MODELS:]:
+        shares.append(_share("", _sum(costs for _name, costs in rest), whole))
+    return tuple(shares), [name for name, _costs in ranked[:TOP_MODELS]]
 
 
-def _share(name: str, sums: Totals, whole: int, public_id: str = "") -> Share:
-    return Share(name, sums, sums.charge * PPM // whole if whole else 0, public_id)
+def _ranked(costs_of: Mapping[T, Costs]) -> list[tuple[T, Costs]]:
+    """By spend, then by requests."""
+    return sorted(costs_of.items(), key=lambda item: (-item[1].charge, -item[1].requests, item[0]))
 
 
-def _buckets(
-    cells: dict[tuple[Any, ...], Totals], moments: Iterable[Any], names: list[str], width: int
-) -> Iterable[Bucket]:
+def _sum(costs: Iterable[Costs]) -> Costs:
+    return Costs(*map(sum, zip(*costs, strict=True)))
+
+
+def _share(name: str, costs: Costs, whole: int, public_id: str = "") -> Share:
+    return Share(name, costs, costs.charge * PPM // whole if whole else 0, public_id)
+
+
+def _costs_of_buckets(
+    cells: dict[tuple[Any, ...], Costs], names: list[str], *, width: int
+) -> defaultdict[Any, list[int]]:
+    """Charges by model for each bucket that has any; models that have no name of their own stand last."""
     column = {name: position for position, name in enumerate(names)}
-    sums: defaultdict[Any, Totals] = defaultdict(Totals)
-    costs: defaultdict[Any, list[int]] = defaultdict(lambda: [0] * width)
-    for (moment, model), cell in cells.items():
-        sums[moment] += cell
-        costs[moment][column.get(model, width - 1)] += cell.charge
-    for moment in moments:
-        yield Bucket(moment, sums[moment], tuple(costs[moment]))
+    found: defaultdict[Any, list[int]] = defaultdict(lambda: [0] * width)
+    for (at, model), costs in cells.items():
+        found[at][column.get(model, width - 1)] += costs.charge
+    return found
 
 
 def first_byte_median(user: User, *, span: Span) -> int | None:
@@ -246,11 +267,10 @@ def first_byte_median(user: User, *, span: Span) -> int | None:
 
 def top_keys(user: User, *, span: Span, mark: datetime | None) -> tuple[Share, ...]:
     """The keys that spent most in a span, deleted ones too."""
-    by_token = totals_by(Scope(user.pk), span, BY_TOKEN, mark=mark)
-    whole = sum(sums.charge for sums in by_token.values())
-    ranked = sorted(by_token.items(), key=lambda item: (-item[1].charge, -item[1].requests, item[0]))[:TOP_KEYS]
-    tokens = Token.objects.filter(user=user).in_bulk([token_id for (token_id,), _sums in ranked])
-    return tuple(_share(tokens[token_id].name, sums, whole, tokens[token_id].public_id) for (token_id,), sums in ranked)
+    ranked = _ranked({key: costs for (key,), costs in costs_by(Scope(user.pk), span, BY_TOKEN, mark=mark).items()})
+    whole = sum(costs.charge for _key, costs in ranked)
+    tokens = Token.objects.filter(user=user).in_bulk([key for key, _costs in ranked[:TOP_KEYS]])
+    return tuple(_share(tokens[key].name, costs, whole, tokens[key].public_id) for key, costs in ranked[:TOP_KEYS])
 
 
 def recent_requests(user: User) -> tuple[UsageRecord, ...]:

@@ -5,11 +5,11 @@ They always equal the sum of the rows, the call a second ago included, whether o
 one is as right as a newer one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import (
@@ -67,6 +67,13 @@ class Totals:
         """Successes per million finished requests; None before one has finished."""
         finished = self.requests - self.running
         return self.succeeded * PPM // finished if finished else None
+
+
+class Costs(NamedTuple):
+    """The two sums that a chart is made of. `charge` is nano-dollars."""
+
+    requests: int = 0
+    charge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +179,35 @@ def totals(scope: Scope, span: Span, *, mark: datetime | None) -> Totals:
 
 def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Totals]:
     """The sums of one span by the values of `keys`, in one statement; combinations without requests are left out."""
+    found: dict[tuple[Any, ...], Totals] = {}
+    for key, sums in _found(scope, span, keys, _ROW_SUMS, mark):
+        found[key] = found[key] + Totals(*sums) if key in found else Totals(*sums)
+    return {key: sums for key, sums in found.items() if sums.requests}
+
+
+def costs_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Costs]:
+    """The same with two sums instead of seven."""
+    found: dict[tuple[Any, ...], Costs] = {}
+    for key, (requests, charge) in _found(scope, span, keys, _COSTS, mark):
+        known = found.get(key, _NO_COSTS)
+        found[key] = Costs(known.requests + requests, known.charge + charge)
+    return {key: costs for key, costs in found.items() if costs.requests}
+
+
+def _found(
+    scope: Scope, span: Span, keys: tuple[Key, ...], names: Iterable[str], mark: datetime | None
+) -> Iterator[tuple[tuple[Any, ...], list[int]]]:
+    """What each part of the span has by the values of the keys; a value may come up once for each part."""
     parts = scope.split(span, mark)
     if not parts.edges and parts.hours.is_empty:
-        return {}
-    statement = _sums_statement(scope.shape, keys, edges=len(parts.edges), has_hours=not parts.hours.is_empty)
+        return
+    has_hours, width = not parts.hours.is_empty, len(keys)
+    statement = _sums_statement(scope.shape, keys, tuple(names), edges=len(parts.edges), has_hours=has_hours)
     values = scope.given | _values_of("hours", parts.hours)
     for position, edge in enumerate(parts.edges):
         values |= _values_of(f"edge_{position}", edge)
-    found: dict[tuple[Any, ...], Totals] = {}
     for row in statement.rows(values):
-        key, sums = tuple(row[: len(keys)]), Totals(*(int(value or 0) for value in row[len(keys) :]))
-        found[key] = found[key] + sums if key in found else sums
-    return {key: sums for key, sums in found.items() if sums.requests}
+        yield tuple(row[:width]), [value or 0 for value in row[width:]]
 
 
 def spans_of_nearest(
@@ -252,13 +276,13 @@ def _padded(hour: datetime) -> Span:
 
 
 _RUNNING = Count("id", filter=Q(status=UsageRecord.Status.OPEN))
-_ROW_SUMS = ROW_SUMS | {"sum_running": _RUNNING}
-_LESS_ROWS = {name: Value(0) - expression for name, expression in _ROW_SUMS.items()}
+_ROW_SUMS: dict[str, Any] = ROW_SUMS | {"sum_running": _RUNNING}
+_COSTS, _NO_COSTS = ("sum_requests", "sum_charge"), Costs()
+_NONE_RUNNING: dict[str, Any] = {"sum_running": Value(0, output_field=BigIntegerField())}
 
 
 def _rolled_sums(scope: Scope) -> dict[str, Any]:
-    sums = {f"sum_{name}": Sum(_part_of(name, scope.is_stream)) for name in ROLLED_SUMS}
-    return sums | {"sum_running": Value(0, output_field=BigIntegerField())}
+    return _NONE_RUNNING | {f"sum_{name}": Sum(_part_of(name, scope.is_stream)) for name in ROLLED_SUMS}
 
 
 def _part_of(name: str, is_stream: bool | None) -> Combinable:
@@ -268,16 +292,19 @@ def _part_of(name: str, is_stream: bool | None) -> Combinable:
 
 
 @lru_cache(maxsize=512)
-def _sums_statement(shape: Scope, keys: tuple[Key, ...], *, edges: int, has_hours: bool) -> Statement:
+def _sums_statement(
+    shape: Scope, keys: tuple[Key, ...], names: tuple[str, ...], *, edges: int, has_hours: bool
+) -> Statement:
     row_keys, given = [key.row for key in keys], _parameters(shape.given)
-    arms = [_grouped(_made_in(f"edge_{n}", shape.rows(given)), row_keys, _ROW_SUMS) for n in range(edges)]
+    row_sums, rolled_sums = ({name: sums[name] for name in names} for sums in (_ROW_SUMS, _rolled_sums(shape)))
+    arms = [_grouped(_made_in(f"edge_{n}", shape.rows(given)), row_keys, row_sums) for n in range(edges)]
     if has_hours:
-        sums = shape.rollup(*(key.column for key in keys))
-        rolled = sums._default_manager.filter(shape.rolled(given), _hour_in("hours"))
-        arms.append(_grouped(rolled, [key.rolled for key in keys], _rolled_sums(shape)))
+        table = shape.rollup(*(key.column for key in keys))
+        rolled = table._default_manager.filter(shape.rolled(given), _hour_in("hours"))
+        arms.append(_grouped(rolled, [key.rolled for key in keys], rolled_sums))
         if shape.status:  # successes: all of an hour less its few failures, which have an index of their own
             others = _made_in("hours", replace(shape, status="").rows(given)).filter(status__in=UNSUCCESSFUL)
-            arms.append(_grouped(others, row_keys, _LESS_ROWS))
+            arms.append(_grouped(others, row_keys, {name: Value(0) - each for name, each in row_sums.items()}))
     return prepare(_union(arms))
 
 

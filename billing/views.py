@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.formats import date_format
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -54,7 +55,7 @@ def _drawn(usage: selectors.PeriodUsage, period: Period) -> dict[str, Any]:
             (bar, bucket, _written(bucket.at, in_full)) for bar, bucket in zip(chart.bars, usage.buckets, strict=True)
         ],
         "ticks": [(tick, _written(usage.buckets[tick.position].at, on_axis)) for tick in chart.ticks],
-        "ring": charts.ring([share.totals.charge for share in usage.models]),
+        "ring": charts.ring([share.costs.charge for share in usage.models]),
         "spend_line": charts.sparkline([bucket.totals.charge for bucket in usage.buckets]),
         "requests_line": charts.sparkline([bucket.totals.requests for bucket in usage.buckets]),
         "tokens_line": charts.sparkline([bucket.totals.tokens for bucket in usage.buckets]),
@@ -62,7 +63,14 @@ def _drawn(usage: selectors.PeriodUsage, period: Period) -> dict[str, Any]:
 
 
 def _written(at: date, pattern: str) -> str:
-    return date_format(timezone.localtime(at) if isinstance(at, datetime) else at, pattern)
+    if isinstance(at, datetime):
+        return date_format(timezone.localtime(at), pattern)
+    return _day_written(at, pattern, get_language())
+
+
+@lru_cache(maxsize=1_024)  # the same days for everybody
+def _day_written(day: date, pattern: str, language: str | None) -> str:
+    return date_format(day, pattern)
 
 
 @login_required

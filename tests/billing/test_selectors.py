@@ -45,10 +45,12 @@ def test_totals_buckets_and_shares_are_the_rows(token, period, zone, is_rolled):
     inside = [row for row in rows if span.start <= row.created_at < span.end]
     assert usage.totals == totals_of(inside)
     assert sum((bucket.totals for bucket in usage.buckets), Totals()) == usage.totals
-    assert sum((share.totals for share in usage.models), Totals()) == usage.totals
+    assert sum(share.costs.charge for share in usage.models) == usage.totals.charge
+    assert sum(share.costs.requests for share in usage.models) == usage.totals.requests
+    assert [sum(bucket.charges) for bucket in usage.buckets] == [bucket.totals.charge for bucket in usage.buckets]
     assert len(usage.buckets) == (24 if period.is_hourly else period.days)
     for position, share in enumerate(usage.models):
-        assert sum(bucket.charges[position] for bucket in usage.buckets) == share.totals.charge
+        assert sum(bucket.charges[position] for bucket in usage.buckets) == share.costs.charge
     for bucket in usage.buckets:
         local = [row.created_at.astimezone(zone) for row in inside]
         same = [
@@ -92,7 +94,7 @@ def test_top_models_are_five_and_the_rest_is_one(token):
         make_record(token, at=NOW - HOUR, model=f"m{number}", usage=Usage(input=1_000 * (number + 1)))
     models = shown(token.user).usage.models
     assert [share.name for share in models] == ["m7", "m6", "m5", "m4", "m3", ""]
-    assert models[-1].totals.requests == 3
+    assert models[-1].costs.requests == 3
     assert models[0].ppm == 8_000_000 // 36
 
 
