@@ -239,16 +239,10 @@ class ChannelAdmin(StaffAdmin):
         enable = path("<int:pk>/enable/", self.admin_site.admin_view(self.enable_view), name="relay_channel_enable")
         return [test, enable, *super().get_urls()]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        channel = self.get_object(request, object_id) if object_id and request.method == "GET" else None
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        channel = context["original"]
         log = {"log": channel_log(channel.name), "log_minutes": LOOK_BACK.seconds // 60} if channel else {}
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **log})
+        return super().render_change_form(request, context | log, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,5 +1,6 @@
 """The page "Business": figures of the last days for members of staff who may see both payments and usage."""
 
+from html import escape
 from typing import Any
 
 from django.contrib import admin
@@ -7,10 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.charts import BarChart, stacked_bars
+from billing.charts import Bar, BarChart, stacked_bars
 from config.kernel.money import PPM, format_usd, format_usd_short
 from orders.admin.sales import TONES
 from orders.attention import waiting_messages, waiting_orders
@@ -38,7 +40,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "tiles": _tiles(found),
         "charts": _charts(found),
         "head": _head(found),
-        "rows": [_row(day, found) for day in reversed(found.days)],
+        "rows": SafeString("".join(_row(day, found) for day in reversed(found.days))),
         "statuses": [
             {"word": Order.Status(status).label, "count": count, "tone": TONES.get(status, ""), "status": status}
             for status, count in found.statuses.items()
@@ -125,9 +127,20 @@ def _drawn(word: str, series: list[str], chart: BarChart, titles: list[str], fou
         "word": word,
         "series": series,
         "chart": chart,
-        "columns": list(zip(chart.bars, found.days, titles, strict=True)),
+        "columns": SafeString("".join(map(_column, chart.bars, found.days, titles))),
         "ticks": [(tick, found.days[tick.position].on) for tick in chart.ticks],
     }
+
+
+def _column(bar: Bar, day: Day, title: str) -> str:
+    """Written in Python, like the rows of the table: a page has hundreds of them."""
+    place = f'x="{bar.x}" width="{bar.width}"'
+    segments = (
+        f'<rect class="series-{part.series}" {place} y="{part.y}" height="{part.height}"></rect>'
+        for part in bar.segments
+    )
+    room = f'<rect class="staff-hit" x="{bar.left}" y="0" width="{bar.room}" height="100%"></rect>'
+    return f"<g><title>{day.on}: {escape(title)}</title>{room}{''.join(segments)}</g>"
 
 
 def _head(found: Business) -> list[str]:
@@ -135,7 +148,8 @@ def _head(found: Business) -> list[str]:
     return [*money, _("Credit sold"), _("Usage charged"), _("Upstream cost"), _("Margin")]
 
 
-def _row(day: Day, found: Business) -> dict[str, Any]:
+def _row(day: Day, found: Business) -> str:
     money = [format_fiat(day.taken[currency].kept, currency) for currency in found.currencies]
     dollars = (day.credit, day.earned.charge, day.earned.cost, day.earned.margin)
-    return {"on": day.on, "cells": [*money, *map(_dollars, dollars)]}
+    cells = "".join(f'<td class="is-number">{escape(cell)}</td>' for cell in (*money, *map(_dollars, dollars)))
+    return f'<tr><th scope="row" class="is-day">{day.on}</th>{cells}</tr>'
