@@ -127,12 +127,10 @@ class OrderAdmin(OrderActions, EndlessAdmin):
             context["orders_summed"] = ORDERS_SUMMED
         return response
 
-    def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
-        order = Order.objects.filter(pk=object_id).first() if object_id and object_id.isdecimal() else None
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        order = context["original"]
         entries = [(entry, url_of(entry.row) if entry.row else "") for entry in timeline(order)] if order else []
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "timeline": entries})
+        return super().render_change_form(request, {**context, "timeline": entries}, *args, **kwargs)
 
     @display(description=_("kind"), ordering="kind")
     def kind_label(self, order: Order) -> str:
