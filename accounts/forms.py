@@ -1,6 +1,6 @@
 """What people may change about themselves."""
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -26,21 +26,21 @@ def language_choices() -> list[tuple[str, object]]:
     return [("", _("As the browser asks")), *settings.LANGUAGES]
 
 
-class LongSelect(forms.Select):
-    """A list of hundreds: Django renders a template for each option, at each request."""
+class ZoneSelect(forms.Select):
+    """Hundreds of zones: Django would check each choice and render a template for each option, at each request."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """The same markup, its options made once."""
         known = f'value="{escape(value)}">'
-        listed = mark_safe(_options(tuple(self.choices)).replace(known, f"{known[:-1]} selected>", 1))  # noqa: S308
+        listed = mark_safe(_zone_options().replace(known, f"{known[:-1]} selected>", 1))  # noqa: S308
         return format_html(
             "<select{}>{}</select>", flatatt(self.build_attrs({**self.attrs, "name": name}, attrs)), listed
         )
 
 
-@lru_cache(maxsize=4)
-def _options(choices: tuple[tuple[str, str], ...]) -> SafeString:
-    return format_html_join("\n", '<option value="{}">{}</option>', choices)
+@cache
+def _zone_options() -> SafeString:
+    return format_html_join("\n", '<option value="{}">{}</option>', time_zone_choices())
 
 
 class MailForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -58,7 +58,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         choices=time_zone_choices,
-        widget=LongSelect,
+        widget=ZoneSelect,
         help_text=_("Every time in the console is shown in this zone."),
     )
 

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import DateTimeField, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from billing.prepared import Parameter, Statement, prepare
 from config.models import Announcement
 from config.returning import back_to
 
@@ -22,10 +25,22 @@ _YEAR: Final = 365 * 24 * 3600
 
 def announcements_for(request: HttpRequest) -> list[Announcement]:
     """Those of this moment that this visitor has not put away, the newest first."""
-    now = timezone.now()
-    current = Announcement.objects.filter(Q(shown_until=None) | Q(shown_until__gt=now), shown_from__lte=now)
     put_away = set(_marks_of(request))
+    rows = _current().rows({"now": timezone.now()})
+    current = (Announcement.from_db(DEFAULT_DB_ALIAS, _columns(), row) for row in rows)
     return [announcement for announcement in current if announcement.mark not in put_away]
+
+
+@cache
+def _current() -> Statement:
+    """Every page asks it: to put it together anew each time took longer than to run it."""
+    now = Parameter("now", DateTimeField())
+    current = Announcement.objects.filter(Q(shown_until=None) | Q(shown_until__gt=now), shown_from__lte=now)
+    return prepare(current.values_list(*_columns()))
+
+
+def _columns() -> list[str]:
+    return [field.attname for field in Announcement._meta.concrete_fields]
 
 
 @require_POST
