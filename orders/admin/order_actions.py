@@ -395,14 +395,14 @@ def order_facts(order: Order) -> list[tuple[str, str]]:
         (_("Package"), order.package_name),
         (_("Amount"), format_fiat(order.amount_minor, order.currency)),
         (_("Credit"), format_usd(order.credit)),
-        (_("E-mail"), order.contact_email),
+        (_("Email"), order.contact_email),
     ]
 
 
 def delivery_facts(delivery: Delivery) -> list[tuple[str, Any]]:
     """Where the message went, and whether its link still shows the key."""
     facts: list[tuple[str, Any]] = [
-        (_("E-mail"), delivery.order.contact_email),
+        (_("Email"), delivery.order.contact_email),
         (_("Last sent"), short_time(delivery.sent_at) if delivery.sent_at else _("Not yet")),
     ]
     if delivery.token_id:

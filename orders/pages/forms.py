@@ -16,7 +16,7 @@ class PurchaseForm(forms.Form):
     """Who buys, and a coupon."""
 
     email = forms.EmailField(
-        label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
     coupon = forms.CharField(
         label=_("Coupon"),
@@ -76,5 +76,5 @@ class FindForm(forms.Form):
         ),
     )
     email = forms.EmailField(
-        label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )

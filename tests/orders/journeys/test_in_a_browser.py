@@ -34,7 +34,7 @@ def pay(page, till, slug, price):
 def buy_key(page, till, slug):
     """Bob's new key, as the pay page shows it."""
     page.goto("/pricing/buy/starter")
-    page.get_by_label("E-mail").fill("bob@example.com")
+    page.get_by_label("Email").fill("bob@example.com")
     page.get_by_role("button", name="Continue to payment").click()
     pay(page, till, slug, "20.00")
     return show_key(page)
@@ -80,7 +80,7 @@ def test_the_whole_way(till, new_page, live_server, mailoutbox, sandbox):  # noq
 
     page.goto("/topup?package=topup_100")
     paste_key(page, key)
-    page.get_by_label("E-mail").fill("bob@example.com")
+    page.get_by_label("Email").fill("bob@example.com")
     page.get_by_label("Coupon").fill("spring10")
     page.get_by_role("button", name="Continue to payment").click()
     pay(page, till, "xunhupay", "90.00")

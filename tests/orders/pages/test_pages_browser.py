@@ -40,7 +40,7 @@ def test_a_stranger_buys_a_key(browsing, gateway):
     page = browsing
     page.goto("/pricing")
     page.get_by_role("link", name="Buy starter").click()
-    page.get_by_label("E-mail").fill("bob@example.com")
+    page.get_by_label("Email").fill("bob@example.com")
     is_accessible(page)
     page.get_by_role("button", name="Continue to payment").click()
     expect(page.get_by_text("How would you like to pay?")).to_be_visible()
