@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 ROLLED_SUMS = ("requests", "succeeded", "input_tokens", "cached_tokens", "output_tokens", "charge")
@@ -122,6 +123,12 @@ class UsageRollup(HourlySums):
                 fields=["user", "hour"],
                 include=["token", "model", "group", "listed_as", *ROLLED_SUMS, *STREAMED_SUMS],
                 name="rollup_of_user",
+            ),
+            models.Index(  # the same for the Drawing and the Task log, whose requests are few
+                fields=["user", "hour"],
+                include=["token", "model", "group", "listed_as", *ROLLED_SUMS, *STREAMED_SUMS],
+                condition=~Q(listed_as=""),
+                name="rollup_of_listed",
             ),
             models.Index(fields=["hour"], name="rollup_by_hour"),
             models.Index(fields=["model", "hour"], name="rollup_of_model"),
