@@ -24,7 +24,7 @@ _NOBODY = UUID(int=0)
 @register.simple_tag
 def record_rows(records: Iterable[UsageRecord], log: Log | str = "") -> SafeString:
     """Rows of a table whose heads they repeat, for phones. Logs of some endpoints say which, instead of the stream."""
-    common = _Common.of(has_kinds=isinstance(log, Log) and bool(log.endpoints))
+    common = _Common.of(log.endpoints if isinstance(log, Log) else ())
     return mark_safe("".join([_row(record, common) for record in records]))  # noqa: S308
 
 
@@ -40,24 +40,29 @@ class _Common:
 
     labels: list[str]
     badges: dict[str, str]
-    has_kinds: bool
+    kinds: dict[str, str]  # by endpoint, where requests are listed by what they are for
     streamed: dict[bool, str]
     reserved: str
     details: str  # how the address of a request begins
 
     @classmethod
-    def of(cls, *, has_kinds: bool) -> "_Common":
-        heads = [_("Time"), _("Token"), _("Model"), _("Group"), _("Kind") if has_kinds else _("Stream")]
+    def of(cls, endpoints: Iterable[str]) -> "_Common":
+        kinds = {endpoint: escape(endpoint_name(endpoint)) for endpoint in endpoints}
+        heads = [_("Time"), _("Token"), _("Model"), _("Group"), _("Kind") if kinds else _("Stream")]
         heads += [_("First byte / total"), _("Input (cached)"), _("Output"), _("Cost"), _("Status")]
         yes, no = _("Yes"), _("No")
         return cls(
             labels=[f'data-label="{escape(head)}"' for head in heads],
             badges=_badges(),
-            has_kinds=has_kinds,
+            kinds=kinds,
             streamed={True: escape(yes), False: f'<span class="faint">{escape(no)}</span>'},
             reserved=escape(_("Reserved while the request runs")),
             details=reverse("usage-record", args=[_NOBODY]).removesuffix(str(_NOBODY)),
         )
+
+    def kind(self, record: UsageRecord) -> str:
+        """What it was for; a request that was asked for by its id may be in the wrong log."""
+        return self.kinds.get(record.endpoint) or escape(endpoint_name(record.endpoint))
 
 
 def _badges() -> dict[str, str]:
@@ -83,7 +88,7 @@ def _row(record: UsageRecord, common: _Common) -> str:
         f"<td {model}>{_titled('model', record.model)}</td>"
         f'<td {group}><span class="nowrap">{escape(record.group)} '
         f'<span class="faint">{ratio(record.ratio_ppm)}</span></span></td>'
-        f"<td {kind}>{_kind(record) if common.has_kinds else common.streamed[record.is_stream]}</td>"
+        f"<td {kind}>{common.kind(record) if common.kinds else common.streamed[record.is_stream]}</td>"
         f'<td class="num" {times}><span>{milliseconds(record.first_byte_ms)} '
         f'<span class="faint">/ {milliseconds(record.total_ms)}</span></span></td>'
         f'<td class="num" {tokens_in}><span>{_input(record, usage.prompt_total)}</span></td>'
@@ -106,10 +111,6 @@ def _time(record: UsageRecord, details: str) -> str:
 def _titled(kind: str, text: str) -> str:
     safe = escape(text)
     return f'<span class="{kind} truncate" title="{safe}">{safe}</span>'
-
-
-def _kind(record: UsageRecord) -> str:
-    return escape(endpoint_name(record.endpoint))
 
 
 def _input(record: UsageRecord, total: int) -> str:

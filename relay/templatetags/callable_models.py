@@ -3,7 +3,7 @@
 from django import template
 
 from accounts.models import User
-from relay.selectors import callable_models, showcase
+from relay.selectors import callable_by_group, callable_models, showcase
 from tokens.models import Token
 from tokens.selectors import groups_open_to
 
@@ -24,12 +24,13 @@ def sample_model(token: Token) -> str:
 @register.simple_tag
 def model_for(user: User) -> str:
     """A model that a new token of this user can call now; a placeholder where there is none."""
-    chosen = showcase([offer for group in groups_open_to(user) for offer in callable_models(group)])
+    offers = callable_by_group(groups_open_to(user), own={}).values()
+    chosen = showcase([offer for offered in offers for offer in offered])
     return chosen.model if chosen else PLACEHOLDER
 
 
 @register.simple_tag
 def models_on_offer(user: User) -> list[str]:
     """Every model the user can call in any of their groups, by name."""
-    groups = groups_open_to(user)
-    return sorted({offer.model for group in groups if not group.is_auto for offer in callable_models(group)})
+    groups = [group for group in groups_open_to(user) if not group.is_auto]
+    return sorted({offer.model for offers in callable_by_group(groups, own={}).values() for offer in offers})
