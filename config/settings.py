@@ -170,7 +170,7 @@ CACHES = {
     # For what has to be there while Redis is away, such as the status page: each process keeps its own, for seconds.
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "config.sessions"
 
 # ── Celery ───────────────────────────────────────────────────────────────────
 CELERY_BROKER_URL = REDIS_URL or "spool://localhost"  # config/spool.py

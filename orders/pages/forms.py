@@ -15,9 +15,7 @@ _FIELD_OF = {"couponCode": "coupon", "email": "email"}
 class PurchaseForm(forms.Form):
     """Who buys, and a coupon."""
 
-    email = forms.EmailField(
-        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
+    email = forms.EmailField(label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     coupon = forms.CharField(
         label=_("Coupon"),
         max_length=40,
@@ -75,6 +73,4 @@ class FindForm(forms.Form):
             attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "BUY202604060930K7QF", "class": "mono"}
         ),
     )
-    email = forms.EmailField(
-        label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
+    email = forms.EmailField(label=_("Email"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
