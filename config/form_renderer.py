@@ -17,6 +17,8 @@ Context = Mapping[str, Any]
 Writer = Callable[[Context], str | None]
 
 OPTION = "django/forms/widgets/select_option.html"
+CHOICE = "unfold/widgets/radio_option.html"
+GAP = "\x00"  # where something of one's own comes
 MORE_PARTS = ("prefix", "prefix_icon", "suffix", "suffix_icon")  # of the theme's inputs
 
 
@@ -86,8 +88,8 @@ def _wrapped(template_name: str, write: Writer) -> Writer:
     @lru_cache(maxsize=64)
     def around(*parts: str) -> tuple[str, str]:
         empty = {"type": "", "name": "", "attrs": {}, "optgroups": []} | dict(zip(MORE_PARTS, parts, strict=True))
-        html = DjangoTemplates().render(template_name, {"widget": empty})
-        before, after = re.split(r"<(?:input|select)[^>]*>(?:\s*</select>)?", " ".join(html.split()))
+        html = _template(template_name, {"widget": empty})
+        before, after = re.split(r"<(?:input|select)[^>]*>(?:\s*</select>)?", html)
         return before, after
 
     def written(context: Context) -> str | None:
@@ -98,11 +100,50 @@ def _wrapped(template_name: str, write: Writer) -> Writer:
     return written
 
 
+def _choices(context: Context) -> str | None:
+    """Boxes or rings below one another."""
+    widget, style = context["widget"], context.get("radio_style")
+    options = [option for _group, options, _index in widget["optgroups"] for option in options]
+    is_plain = not any(group for group, _options, _index in widget["optgroups"])
+    if not (options and is_plain and widget["attrs"].get("id") and all(option["wrap_label"] for option in options)):
+        return None
+    before, between, after = _around_choices(widget["attrs"]["id"], style)
+    return before + between.join(map(_choice, options)) + after
+
+
+def _choice(option: Mapping[str, Any]) -> str:
+    before, after = _around_choice()
+    label = _escaped(option["label"])
+    return before.replace(GAP, _escaped(option["attrs"]["id"])) + _input({"widget": option}) + after.replace(GAP, label)
+
+
+_EMPTY = {"type": "", "name": "", "attrs": {"id": GAP}, "label": GAP, "wrap_label": True, "template_name": CHOICE}
+
+
+@lru_cache(maxsize=64)
+def _around_choices(name: str, style: int | None) -> tuple[str, str, str]:
+    widget = {"attrs": {"id": name}, "optgroups": [(None, [_EMPTY, _EMPTY], 0)]}
+    html = _template("unfold/widgets/radio.html", {"widget": widget, "radio_style": style})
+    before, between, after = html.split(_template(CHOICE, {"widget": _EMPTY}))
+    return before, between, after
+
+
+@lru_cache(maxsize=1)
+def _around_choice() -> tuple[str, str]:
+    before, after = re.split(r"<input[^>]*>", _template(CHOICE, {"widget": _EMPTY}))
+    return before, after
+
+
+def _template(name: str, context: dict[str, Any]) -> str:
+    return " ".join(DjangoTemplates().render(name, context).split())
+
+
 _INPUTS = ("text", "number", "hidden", "checkbox", "email", "password", "url", "date", "time", "datetime")
 WRITERS: dict[str, Writer] = {
     **{f"django/forms/widgets/{kind}.html": _input for kind in _INPUTS},
     "django/forms/widgets/select.html": _select,
     "unfold/widgets/text.html": _wrapped("unfold/widgets/text.html", _input),
+    "unfold/widgets/radio.html": _choices,
     "unfold/widgets/select.html": _wrapped("unfold/widgets/select.html", _select),
     "django/forms/label.html": _label,
     "django/forms/errors/list/ul.html": _no_errors,

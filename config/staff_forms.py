@@ -4,11 +4,8 @@ The theme's own way renders a dozen templates for each field and asks four times
 be edited. Its conditions for showing a field and its files that cannot be edited are not known here.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
-from re import Match
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +13,10 @@ from django.contrib.admin.helpers import Fieldline, InlineAdminForm, InlineAdmin
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from unfold.templatetags.unfold import add_css_class, fieldset_line_classes, fieldset_row_classes
 
 PAIRED = "\x00"
-ROW = re.compile(r'<tbody class="form-group.*?</tbody>', re.DOTALL)
 
 
 class Gap(SafeString):
@@ -106,8 +103,73 @@ def _blank_field(
 # ── Rows of related objects ──────────────────────────────────────────────────
 
 
+def inline(context: Mapping[str, Any], formset: InlineAdminFormSet) -> SafeString:
+    """A table of related objects, each a row of inputs.
+
+    Rows with errors, or with links to their objects, are the theme's.
+    """
+    forms = list(formset)
+    stored = [form for form in forms if form.original]
+    if any(formset.formset.errors) or formset.opts.show_change_link or any(form.show_url for form in stored):
+        stored = []
+    others = _Shown(formset, forms[len(stored) :])
+    html = render_to_string("admin/edit_inline/tabular.html", {**context, "inline_admin_formset": others})
+    before, mark, after = html.partition("<tbody" if others.shown_forms else "<tfoot")
+    is_last = len(others.shown_forms) == 1  # and that one is what new rows are copied from
+    rows = (
+        _blank_row(formset, form, is_last=is_last and form is stored[-1]).format(**_values(form)) for form in stored
+    )
+    return SafeString("".join([before, *rows, mark, after]))
+
+
+class _Shown:
+    """A formset that goes through other forms than its own."""
+
+    def __init__(self, formset: InlineAdminFormSet, forms: Sequence[InlineAdminForm]) -> None:
+        self.formset_of_all, self.shown_forms = formset, forms
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.formset_of_all, name)
+
+    def __iter__(self) -> Iterator[InlineAdminForm]:
+        return iter(self.shown_forms)
+
+
+def _cells(form: InlineAdminForm) -> Iterator[Any]:
+    return (field for fieldset in form for line in fieldset for field in line)
+
+
+def _values(form: InlineAdminForm) -> dict[str, Any]:
+    """What fills the gaps of a blank row."""
+    values = {f"cell{number}": shown(field) for number, field in enumerate(_cells(form))}
+    values |= {"title": form.original, "pk": form.pk_field().field}
+    if form.fk_field():
+        values["fk"] = form.fk_field().field
+    if form.formset.can_delete:
+        box = form.deletion_field().field
+        values |= {"delete": add_css_class(box, "delete"), "delete_id": box.id_for_label}
+    return {name: conditional_escape(value) for name, value in values.items()}
+
+
+_blank_rows: dict[tuple[Any, ...], str] = {}
+
+
+def _blank_row(formset: InlineAdminFormSet, like: InlineAdminForm, *, is_last: bool) -> str:
+    """A row of a stored object, rendered once for each language and for what the reader may do."""
+    may = (formset.has_add_permission, formset.has_change_permission, formset.has_delete_permission)
+    key = (type(formset.opts), get_language(), is_last, *may, *formset.readonly_fields)
+    if key not in _blank_rows:
+        context = {
+            "inline_admin_formset": formset,
+            "inline_admin_form": _BlankForm(like),
+            "forloop": {"revcounter": 2 if is_last else 3, "last": False},
+        }
+        _blank_rows[key] = as_format(render_to_string("unfold/helpers/edit_inline/tabular_group.html", context))
+    return _blank_rows[key]
+
+
 class _BlankForm:
-    """A row like that of a stored object, with gaps."""
+    """Like that of a stored object, with gaps."""
 
     show_url = False
     absolute_url = None
@@ -128,61 +190,8 @@ class _BlankForm:
         yield [self.fields]
 
 
-def _cells(form: InlineAdminForm) -> Iterator[Any]:
-    return (field for fieldset in form for line in fieldset for field in line)
-
-
 def _blank_cell(number: int, field: Any) -> SimpleNamespace:
     known = {name: _said(field, name) for name in ("name", "label", "is_hidden")}
     cell = Gap(f"cell{number}", errors=[], **known)
     is_json = bool(field.is_readonly and field.is_json)
     return SimpleNamespace(field=cell, contents=cell, is_readonly=field.is_readonly, is_file=False, is_json=is_json)
-
-
-class _Shown:
-    """A formset that goes through other forms than its own."""
-
-    def __init__(self, formset: InlineAdminFormSet, forms: Sequence[Any]) -> None:
-        self.formset_of_all, self.shown_forms = formset, forms
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.formset_of_all, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.shown_forms)
-
-
-def inline(context: Mapping[str, Any], formset: InlineAdminFormSet) -> SafeString:
-    """A table of related objects, each a row of inputs: two blank rows are rendered, for the last one is different.
-
-    Rows with errors, or with links to their objects, are rendered one by one.
-    """
-    forms = list(formset)
-    stored = [form for form in forms if form.original]
-    if any(formset.formset.errors) or formset.opts.show_change_link or any(form.show_url for form in stored):
-        stored = []
-    blanks = [_BlankForm(form) for form in stored[-2:]]
-    shown_forms = _Shown(formset, [*blanks, *forms[len(stored) :]])
-    html = render_to_string("admin/edit_inline/tabular.html", {**context, "inline_admin_formset": shown_forms})
-    return SafeString(_filled(html, list(islice(ROW.finditer(html), len(blanks))), stored))
-
-
-def _filled(html: str, blanks: Sequence[Match[str]], forms: Sequence[InlineAdminForm]) -> str:
-    if not blanks:
-        return html
-    first, last = as_format(blanks[0].group()), as_format(blanks[-1].group())
-    rows = [first.format(**_values(form)) for form in forms[:-1]]
-    rows.append(last.format(**_values(forms[-1])))
-    return html[: blanks[0].start()] + "".join(rows) + html[blanks[-1].end() :]
-
-
-def _values(form: InlineAdminForm) -> dict[str, Any]:
-    """What fills the gaps of a blank form."""
-    values = {f"cell{number}": shown(field) for number, field in enumerate(_cells(form))}
-    values |= {"title": form.original, "pk": form.pk_field().field}
-    if form.fk_field():
-        values["fk"] = form.fk_field().field
-    if form.formset.can_delete:
-        box = form.deletion_field().field
-        values |= {"delete": add_css_class(box, "delete"), "delete_id": box.id_for_label}
-    return {name: conditional_escape(value) for name, value in values.items()}
