@@ -9,6 +9,7 @@ from django.template import Context
 from django.utils.safestring import SafeString
 
 from config import staff_forms, staff_lists
+from config.staff_button import KNOWN, button
 from config.staff_side_bar import Section, menu
 
 register = template.Library()
@@ -41,3 +42,9 @@ def staff_inline(context: Context, formset: InlineAdminFormSet) -> SafeString:
     """A table of related objects."""
     values: Any = context.flatten()
     return staff_forms.inline(values, formset)
+
+
+@register.simple_tag(takes_context=True)
+def staff_button(context: Context) -> SafeString:
+    """The theme's component of that name."""
+    return button({name: context.get(name) for name in KNOWN})

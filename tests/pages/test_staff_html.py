@@ -13,10 +13,11 @@ from unfold.templatetags import unfold_list
 
 from config import staff_forms, staff_lists
 from config.form_renderer import WRITERS, Renderer
+from config.staff_button import button
 from relay.models import ChannelKey, ChannelModel
 from tests.pages.admin_rows import list_url, make_rows, page_url, registered_names
 
-HELPERS = Path(unfold.__file__).parent / "templates" / "unfold" / "helpers"
+TEMPLATES = Path(unfold.__file__).parent / "templates" / "unfold"
 FORMS = ("accounts_user", "relay_channel", "orders_coupon", "orders_order", "tokens_group")
 
 
@@ -51,7 +52,7 @@ def test_each_list_has_the_themes_table(staff, rows):
 @pytest.mark.parametrize("name", FORMS)
 def test_rows_of_forms_are_the_themes(name, staff, rows):
     context = shown(staff, page_url(name, rows.by_name[name]))
-    template = engines["django"].from_string((HELPERS / "fieldset_row.html").read_text())
+    template = engines["django"].from_string((TEMPLATES / "helpers" / "fieldset_row.html").read_text())
     for fieldset in context["adminform"]:
         for line in fieldset:
             theirs = template.render({**context, "line": line, "forloop": {"last": True}})
@@ -102,6 +103,28 @@ def test_widgets_are_what_templates_make_of_them(name, staff, rows):
             for each in (Renderer, DjangoTemplates)
         )
         assert parse_html(ours) == parse_html(theirs), field.name
+
+
+BUTTONS = (
+    {"submit": 1, "form": "channel_form", "name": "_save", "class": "w-full", "children": "Save"},
+    {"href": "/admin/?a=1&b=2", "variant": "default", "children": "<Close>", "size": "sm"},
+    {"href": "#", "variant": "danger", "icon": "delete", "size": "lg", "title": '"really"'},
+    {"variant": "ghost", "size": "xs", "value": "1", "icon": "add"},
+    {"variant": "secondary", "size": "md"},
+)
+
+
+@pytest.mark.parametrize("given", BUTTONS)
+def test_buttons_are_the_themes(given):
+    template = engines["django"].from_string((TEMPLATES / "components" / "button.html").read_text())
+    assert parse_html(button(given)) == parse_html(template.render(given))
+
+
+def test_a_disabled_button_does_not_look_like_one_that_can_be_pressed():
+    written = button({"attrs": {"disabled": "disabled"}, "children": "Run"})
+    assert 'disabled="disabled"' in written
+    assert "cursor-not-allowed" in written
+    assert "hover:" not in written
 
 
 def test_text_of_others_stays_text():
