@@ -14,7 +14,7 @@ def test_reading_and_trying(new_page, live_server):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/api/docs")
-    expect(page.get_by_role("heading", name="Tollbooth site API")).to_be_visible()
+    expect(page.get_by_role("heading", name="Site API", exact=True)).to_be_visible()
     page.get_by_text("/api/topup/packages", exact=True).click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
