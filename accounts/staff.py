@@ -13,12 +13,14 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from unfold.admin import ModelAdmin, TabularInline, checkbox
 from unfold.decorators import display
+from unfold.forms import PaginationInlineFormSet
 from unfold.paginator import InfinitePaginator
 
 from config.kernel.money import format_usd
@@ -56,9 +58,18 @@ class StaffAdmin(ModelAdmin):
         return format_html(_checkbox(get_language()), str(obj.pk))
 
 
+class StaffFormSet(PaginationInlineFormSet):
+    """Makes the form that new rows are copied from once: a page asks five times for it."""
+
+    @cached_property
+    def empty_form(self) -> Any:
+        return super().empty_form
+
+
 class StaffTabular(TabularInline):
     """Related objects as a table of inputs, whose rows are rendered once."""
 
+    formset = StaffFormSet
     template = "admin/edit_inline/rows.html"
 
 

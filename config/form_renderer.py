@@ -37,9 +37,12 @@ def _escaped(value: Any) -> str:
     return text if isinstance(text, SafeString) else escape(text)
 
 
+_escaped_classes = lru_cache(maxsize=256, typed=True)(_escaped)  # long, and the same for all inputs of a kind
+
+
 def _attributes(*groups: Mapping[str, Any]) -> str:
     return "".join(
-        f" {name}" if value is True else f' {name}="{_escaped(value)}"'
+        f" {name}" if value is True else f' {name}="{_escaped_classes(value) if name == "class" else _escaped(value)}"'
         for group in groups
         for name, value in group.items()
         if value is not False

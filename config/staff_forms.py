@@ -104,34 +104,33 @@ def _blank_field(
 
 
 def inline(context: Mapping[str, Any], formset: InlineAdminFormSet) -> SafeString:
-    """A table of related objects, each a row of inputs.
-
-    Rows with errors, or with links to their objects, are the theme's.
-    """
+    """A table of related objects, each a row of inputs. With errors, or links to the objects, it is all the theme's."""
     forms = list(formset)
-    stored = [form for form in forms if form.original]
-    if any(formset.formset.errors) or formset.opts.show_change_link or any(form.show_url for form in stored):
-        stored = []
-    others = _Shown(formset, forms[len(stored) :])
-    html = render_to_string("admin/edit_inline/tabular.html", {**context, "inline_admin_formset": others})
-    before, mark, after = html.partition("<tbody" if others.shown_forms else "<tfoot")
-    is_last = len(others.shown_forms) == 1  # and that one is what new rows are copied from
+    if any(formset.formset.errors) or formset.opts.show_change_link or any(form.show_url for form in forms):
+        return _table(context, formset)
+    bare = _table(context, _Shown(formset, [_BlankForm(form, cells=()) for form in forms[:1]]))
+    before, _tag, after = bare.partition("<tbody")
     rows = (
-        _blank_row(formset, form, is_last=is_last and form is stored[-1]).format(**_values(form)) for form in stored
+        _blank_row(formset, form, to_come=min(len(forms) - number, 3)).format(**_values(form))
+        for number, form in enumerate(forms)
     )
-    return SafeString("".join([before, *rows, mark, after]))
+    return SafeString("".join([before, *rows, after.partition("</tbody>")[2]]))
+
+
+def _table(context: Mapping[str, Any], formset: Any) -> SafeString:
+    return render_to_string("admin/edit_inline/tabular.html", {**context, "inline_admin_formset": formset})
 
 
 class _Shown:
     """A formset that goes through other forms than its own."""
 
-    def __init__(self, formset: InlineAdminFormSet, forms: Sequence[InlineAdminForm]) -> None:
+    def __init__(self, formset: InlineAdminFormSet, forms: Sequence[Any]) -> None:
         self.formset_of_all, self.shown_forms = formset, forms
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.formset_of_all, name)
 
-    def __iter__(self) -> Iterator[InlineAdminForm]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.shown_forms)
 
 
@@ -142,10 +141,11 @@ def _cells(form: InlineAdminForm) -> Iterator[Any]:
 def _values(form: InlineAdminForm) -> dict[str, Any]:
     """What fills the gaps of a blank row."""
     values = {f"cell{number}": shown(field) for number, field in enumerate(_cells(form))}
-    values |= {"title": form.original, "pk": form.pk_field().field}
-    if form.fk_field():
+    if form.original:
+        values |= {"title": form.original, "pk": form.pk_field().field}
+    if form.original and form.fk_field():
         values["fk"] = form.fk_field().field
-    if form.formset.can_delete:
+    if form.original and form.formset.can_delete:
         box = form.deletion_field().field
         values |= {"delete": add_css_class(box, "delete"), "delete_id": box.id_for_label}
     return {name: conditional_escape(value) for name, value in values.items()}
@@ -154,37 +154,37 @@ def _values(form: InlineAdminForm) -> dict[str, Any]:
 _blank_rows: dict[tuple[Any, ...], str] = {}
 
 
-def _blank_row(formset: InlineAdminFormSet, like: InlineAdminForm, *, is_last: bool) -> str:
-    """A row of a stored object, rendered once for each language and for what the reader may do."""
+def _blank_row(formset: InlineAdminFormSet, like: InlineAdminForm, *, to_come: int) -> str:
+    """A row, rendered once for each language, kind and right of the reader. New ones are copied from the last."""
     may = (formset.has_add_permission, formset.has_change_permission, formset.has_delete_permission)
-    key = (type(formset.opts), get_language(), is_last, *may, *formset.readonly_fields)
+    key = (type(formset.opts), get_language(), bool(like.original), to_come, *may, *formset.readonly_fields)
     if key not in _blank_rows:
         context = {
             "inline_admin_formset": formset,
-            "inline_admin_form": _BlankForm(like),
-            "forloop": {"revcounter": 2 if is_last else 3, "last": False},
+            "inline_admin_form": _BlankForm(like, cells=tuple(_cells(like))),
+            "forloop": {"revcounter": to_come, "last": to_come == 1},
         }
         _blank_rows[key] = as_format(render_to_string("unfold/helpers/edit_inline/tabular_group.html", context))
     return _blank_rows[key]
 
 
 class _BlankForm:
-    """Like that of a stored object, with gaps."""
+    """Like another one, with gaps."""
 
     show_url = False
     absolute_url = None
     errors = ""
-    original = Gap("title")
     form = SimpleNamespace(non_field_errors="", nested_formsets=None)
     pk_field = SimpleNamespace(field=Gap("pk"))
 
-    def __init__(self, like: InlineAdminForm) -> None:
+    def __init__(self, like: InlineAdminForm, *, cells: Sequence[Any]) -> None:
         self.formset, self.model_admin = like.formset, like.model_admin
+        self.original = Gap("title") if like.original else None
         self.needs_explicit_pk_field = like.needs_explicit_pk_field()
         self.fk_field = SimpleNamespace(field=Gap("fk")) if like.fk_field() else ""
         box = SimpleNamespace(widget=SimpleNamespace(attrs={}))
         self.deletion_field = SimpleNamespace(field=Gap("delete", id_for_label=Gap("delete_id"), field=box))
-        self.fields = [_blank_cell(number, field) for number, field in enumerate(_cells(like))]
+        self.fields = [_blank_cell(number, field) for number, field in enumerate(cells)]
 
     def __iter__(self) -> Iterator[list[list[SimpleNamespace]]]:
         yield [self.fields]

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q, QuerySet
-from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
@@ -22,7 +21,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.staff import StaffAdmin, StaffTabular, short_time, state_column
+from accounts.staff import StaffAdmin, StaffFormSet, StaffTabular, short_time, state_column
 from billing.dollars import price_field
 from billing.models import PriceField
 from config.kernel.errors import InvalidInput
@@ -158,7 +157,7 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
         return super().save(commit)
 
 
-class KeyFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+class KeyFormSet(StaffFormSet):
     """Stored keys are never sent to another host: who changes the host has to know each."""
 
     def clean(self) -> None:

@@ -62,9 +62,15 @@ def test_rows_of_forms_are_the_themes(name, staff, rows):
 
 @pytest.mark.parametrize("name", FORMS)
 def test_tables_of_related_objects_are_the_themes(name, staff, rows):
-    context, other = (
-        shown(staff, page_url(name, rows.by_name[name])) for _ in range(2)
-    )  # classes are added to widgets
+    check_tables(staff, page_url(name, rows.by_name[name]))
+
+
+def test_tables_for_a_new_object_are_the_themes(staff):
+    check_tables(staff, reverse("admin:relay_channel_add"))
+
+
+def check_tables(staff, url):
+    context, other = shown(staff, url), shown(staff, url)  # of its own: drawing adds classes to widgets
     for formset, same in zip(context["inline_admin_formsets"], other["inline_admin_formsets"], strict=True):
         theirs = render_to_string("admin/edit_inline/tabular.html", {**other, "inline_admin_formset": same})
         assert parse_html(staff_forms.inline(context, formset)) == parse_html(theirs), formset.formset.prefix
