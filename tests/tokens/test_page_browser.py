@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.factories import make_channel, make_price
 from tokens.models import Token
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -99,3 +100,20 @@ def test_the_form_converts_while_typing_and_hides_what_does_not_matter(alice, st
     expect(date).to_be_hidden()
     page.get_by_text("On a date").click()
     expect(date).to_be_visible()
+
+
+def test_models_are_picked_from_those_one_can_call(alice, standard, browsing):
+    make_channel("http://127.0.0.1:9/v1", models=["one", "two"], groups=[standard])
+    make_price("one")
+    make_price("two")
+    page = browsing(alice)
+    page.goto("/tokens/new")
+    models, two = page.get_by_label("Models"), page.get_by_role("button", name="two", exact=True)
+    models.fill("another")
+    two.click()
+    expect(models).to_have_value("another\ntwo")
+    expect(two).to_have_attribute("aria-pressed", "true")
+    two.click()
+    expect(models).to_have_value("another")
+    models.fill("two")
+    expect(two).to_have_attribute("aria-pressed", "true")
