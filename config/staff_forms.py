@@ -10,11 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.admin.helpers import Fieldline, InlineAdminForm, InlineAdminFormSet
+from django.template.defaultfilters import linebreaksbr
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from unfold.templatetags.unfold import add_css_class, fieldset_line_classes, fieldset_row_classes
+from unfold.utils import display_for_value
 
 PAIRED = "\x00"
 
@@ -38,8 +40,19 @@ def shown(field: Any) -> Any:
     """What stands in a field of a form, a widget or a value."""
     if not field.is_readonly:
         return field.field
-    contents = field.contents()
+    contents = _contents(field)
     return contents if contents and contents != "None" else "-"
+
+
+def _contents(field: Any) -> Any:
+    """As the theme shows it, but what is computed is not computed once more: it has been looked up already."""
+    looked_up: tuple[Any, Any, Any] = field.resolved_field or (None, None, None)
+    stored, computed_by, value = looked_up
+    if computed_by is None or stored is not None or field.model_admin.readonly_preprocess_fields:
+        return field.contents()
+    if getattr(computed_by, "boolean", False):
+        return display_for_value(value, "", boolean=True)
+    return value if hasattr(value, "__html__") else linebreaksbr(value)
 
 
 def _said(field: Any, name: str) -> Any:
