@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -16,6 +17,8 @@ logger = logging.getLogger("tollbooth.requests")
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
+ROOM: Final = 60_000  # words: more than pages use, and memory that nobody touches costs nothing
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
@@ -27,6 +30,22 @@ def request_id_of(request: HttpRequest) -> str:
         known = sent if _SAFE.fullmatch(sent) else str(uuid7())
         request.request_id = known  # type: ignore[attr-defined]
     return str(known)
+
+
+def roomy(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Give all that follows one stretch of memory for its calls.
+
+    Python keeps the frames of calls in stretches of 16 kB, which it takes from the system when a call does not fit and
+    gives back when that call returns. Templates nest deep, and where a loop happened to stand at the end of a stretch
+    each call in it took and gave back the next: up to a third of a page. The stretch of a frame that wants more is
+    larger, and what is called from there lies in it.
+    """
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    answer.__code__ = answer.__code__.replace(co_stacksize=ROOM)
+    return answer
 
 
 def admin_policy(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:

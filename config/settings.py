@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "config.static_files.StaticFiles",
     "django.middleware.gzip.GZipMiddleware",  # pads at random against BREACH
     "config.middleware.request_id",
+    "config.middleware.roomy",
     "tokens.middleware.brand",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
