@@ -19,11 +19,13 @@ from billing.totals import (
     BY_MODEL,
     BY_TOKEN,
     Costs,
+    Fresh,
     Scope,
     Totals,
     by_day,
     charges,
     costs_by,
+    fresh,
     totals,
     totals_by,
 )
@@ -171,24 +173,25 @@ class Dashboard:
 def dashboard(user: User, *, period: Period, now: datetime, zone: tzinfo) -> Dashboard:
     """All figures of the page at one moment. The number of statements does not depend on the amount of usage."""
     mark = rolled_until()
-    spend = spend_of(user, now=now, zone=zone, mark=mark)
-    usage = usage_of(user, period=period, now=now, zone=zone, mark=mark)
+    known = fresh(Scope(user.pk), BY_HOUR, by_day(zone), BY_MODEL, BY_TOKEN, now=now, mark=mark)
+    spend = spend_of(user, now=now, zone=zone, mark=mark, known=known)
+    usage = usage_of(user, period=period, now=now, zone=zone, mark=mark, known=known)
     return Dashboard(
         funds=funds_of(user, spend),
         spend=spend,
         usage=usage,
-        top_keys=top_keys(user, span=period.span(now=now, zone=zone), mark=mark),
+        top_keys=top_keys(user, span=period.span(now=now, zone=zone), mark=mark, known=known),
         recent=recent_requests(user),
         first_steps=first_steps(user),
         sample_model=usage.models[0].name if usage.models else "",
     )
 
 
-def spend_of(user: User, *, now: datetime, zone: tzinfo, mark: datetime | None) -> Spend:
+def spend_of(user: User, *, now: datetime, zone: tzinfo, mark: datetime | None, known: Fresh | None = None) -> Spend:
     """What was spent today, in 7 and in 30 days."""
     stretches = {days: last_days(days, now=now, zone=zone) for days in (1, PACE_DAYS, 30)}
     spans = [s for days, span in stretches.items() for s in (span, days_earlier(span, days, zone=zone))]
-    costs = charges(Scope(user.pk), spans, mark=mark)
+    costs = charges(Scope(user.pk), spans, mark=mark, known=known)
     today, week, month = (Change(*pair) for pair in zip(costs[::2], costs[1::2], strict=True))
     return Spend(today, week, month, week_minutes=stretches[PACE_DAYS].minutes)
 
@@ -202,12 +205,14 @@ def funds_of(user: User, spend: Spend) -> Funds:
     return Funds(NanoUSD(wallet.balance), NanoUSD(wallet.held), days)
 
 
-def usage_of(user: User, *, period: Period, now: datetime, zone: tzinfo, mark: datetime | None) -> PeriodUsage:
+def usage_of(
+    user: User, *, period: Period, now: datetime, zone: tzinfo, mark: datetime | None, known: Fresh | None
+) -> PeriodUsage:
     """One period by bucket, its costs also by model, and the period before, from a statement each."""
     scope, span = Scope(user.pk), period.span(now=now, zone=zone)
     bucket = BY_HOUR if period.is_hourly else by_day(zone)
-    sums = totals_by(scope, span, bucket, mark=mark)
-    cells = costs_by(scope, span, bucket, BY_MODEL, mark=mark)
+    sums = totals_by(scope, span, bucket, mark=mark, known=known)
+    cells = costs_by(scope, span, bucket, BY_MODEL, mark=mark, known=known)
     models, names = _ranked_models(cells)
     costs = _costs_of_buckets(cells, names, width=len(models))
     moments: Iterable[Any] = hours_of(span) if period.is_hourly else days_of(span, zone)
@@ -265,9 +270,10 @@ def first_byte_median(user: User, *, span: Span) -> int | None:
     return median_low(known) if known else None
 
 
-def top_keys(user: User, *, span: Span, mark: datetime | None) -> tuple[Share, ...]:
+def top_keys(user: User, *, span: Span, mark: datetime | None, known: Fresh | None) -> tuple[Share, ...]:
     """The keys that spent most in a span, deleted ones too."""
-    ranked = _ranked({key: costs for (key,), costs in costs_by(Scope(user.pk), span, BY_TOKEN, mark=mark).items()})
+    by_token = costs_by(Scope(user.pk), span, BY_TOKEN, mark=mark, known=known)
+    ranked = _ranked({key: costs for (key,), costs in by_token.items()})
     whole = sum(costs.charge for _key, costs in ranked)
     tokens = Token.objects.filter(user=user).in_bulk([key for key, _costs in ranked[:TOP_KEYS]])
     return tuple(_share(tokens[key].name, costs, whole, tokens[key].public_id) for key, costs in ranked[:TOP_KEYS])

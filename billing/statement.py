@@ -18,7 +18,7 @@ from billing.csv_lines import BYTE_ORDER_MARK, Dollars, csv_lines
 from billing.models import LedgerEntry, UsageRecord
 from billing.rollups import CLOCK_SLACK, rolled_until
 from billing.spans import Span, midnight
-from billing.totals import Scope, by_day, totals_by
+from billing.totals import Scope, by_day, costs_by
 from config.kernel.ids import first_uuid7_of
 from config.kernel.money import NanoUSD
 
@@ -202,9 +202,9 @@ class _Sources:
     def _usage(self, start: date, end: date) -> list[Line]:
         """The days that cost something, oldest first."""
         span = Span(midnight(start, self.zone), midnight(end, self.zone))
-        sums = totals_by(Scope(self.user.pk), span, by_day(self.zone), mark=rolled_until())
-        days = sorted((day, total) for (day,), total in sums.items() if total.charge)
-        return [Line(day, NanoUSD(-total.charge), requests=total.requests) for day, total in days]
+        costs = costs_by(Scope(self.user.pk), span, by_day(self.zone), mark=rolled_until())
+        days = sorted((day, cost) for (day,), cost in costs.items() if cost.charge)
+        return [Line(day, NanoUSD(-cost.charge), requests=cost.requests) for day, cost in days]
 
     def _last_use(self, before: datetime) -> datetime | None:
         records = UsageRecord.objects.filter(id__lt=first_uuid7_of(before + CLOCK_SLACK), created_at__lt=before)

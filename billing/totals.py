@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -172,39 +173,69 @@ def by_day(zone: tzinfo) -> Key:
     return Key(TruncDate("hour", tzinfo=zone), TruncDate("created_at", tzinfo=zone))
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What no finished hour holds yet, by all that a page groups by: read once for all of its figures."""
+
+    span: Span
+    keys: tuple[Key, ...]
+    sums: Mapping[tuple[Any, ...], Totals]
+
+    def by(self, keys: Iterable[Key]) -> Iterator[tuple[tuple[Any, ...], Totals]]:
+        """The sums with the values of fewer keys; each may come up several times."""
+        positions = [self.keys.index(key) for key in keys]
+        return ((tuple(values[at] for at in positions), sums) for values, sums in self.sums.items())
+
+
+def fresh(scope: Scope, *keys: Key, now: datetime, mark: datetime | None) -> Fresh | None:
+    """The sums since the mark; None before anything was rolled up, where they would be all there are."""
+    if mark is None:
+        return None
+    span = Span(mark, now)
+    return Fresh(span, keys, totals_by(scope, span, *keys, mark=mark))
+
+
 def totals(scope: Scope, span: Span, *, mark: datetime | None) -> Totals:
     """The sums of one span, in one statement."""
     return sum(totals_by(scope, span, _ALL_IN_ONE, mark=mark).values(), Totals())
 
 
-def totals_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Totals]:
+def totals_by(
+    scope: Scope, span: Span, *keys: Key, mark: datetime | None, known: Fresh | None = None
+) -> dict[tuple[Any, ...], Totals]:
     """The sums of one span by the values of `keys`, in one statement; combinations without requests are left out."""
     found: dict[tuple[Any, ...], Totals] = {}
-    for key, sums in _found(scope, span, keys, _ROW_SUMS, mark):
+    for key, sums in _found(scope, span, keys, _ROW_SUMS, mark, known):
         found[key] = found[key] + Totals(*sums) if key in found else Totals(*sums)
     return {key: sums for key, sums in found.items() if sums.requests}
 
 
-def costs_by(scope: Scope, span: Span, *keys: Key, mark: datetime | None) -> dict[tuple[Any, ...], Costs]:
+def costs_by(
+    scope: Scope, span: Span, *keys: Key, mark: datetime | None, known: Fresh | None = None
+) -> dict[tuple[Any, ...], Costs]:
     """The same with two sums instead of seven."""
     found: dict[tuple[Any, ...], Costs] = {}
-    for key, (requests, charge) in _found(scope, span, keys, _COSTS, mark):
-        known = found.get(key, _NO_COSTS)
-        found[key] = Costs(known.requests + requests, known.charge + charge)
+    for key, (requests, charge) in _found(scope, span, keys, _COSTS, mark, known):
+        before = found.get(key, _NO_COSTS)
+        found[key] = Costs(before.requests + requests, before.charge + charge)
     return {key: costs for key, costs in found.items() if costs.requests}
 
 
 def _found(
-    scope: Scope, span: Span, keys: tuple[Key, ...], names: Iterable[str], mark: datetime | None
-) -> Iterator[tuple[tuple[Any, ...], list[int]]]:
+    scope: Scope, span: Span, keys: tuple[Key, ...], names: Iterable[str], mark: datetime | None, known: Fresh | None
+) -> Iterator[tuple[tuple[Any, ...], Sequence[int]]]:
     """What each part of the span has by the values of the keys; a value may come up once for each part."""
     parts = scope.split(span, mark)
-    if not parts.edges and parts.hours.is_empty:
+    edges = [edge for edge in parts.edges if known is None or edge != known.span]
+    if known is not None and len(edges) < len(parts.edges):
+        pick = attrgetter(*(name.removeprefix("sum_") for name in names))
+        yield from ((key, pick(sums)) for key, sums in known.by(keys))
+    if not edges and parts.hours.is_empty:
         return
     has_hours, width = not parts.hours.is_empty, len(keys)
-    statement = _sums_statement(scope.shape, keys, tuple(names), edges=len(parts.edges), has_hours=has_hours)
+    statement = _sums_statement(scope.shape, keys, tuple(names), edges=len(edges), has_hours=has_hours)
     values = scope.given | _values_of("hours", parts.hours)
-    for position, edge in enumerate(parts.edges):
+    for position, edge in enumerate(edges):
         values |= _values_of(f"edge_{position}", edge)
     for row in statement.rows(values):
         yield tuple(row[:width]), [value or 0 for value in row[width:]]
@@ -319,12 +350,13 @@ def _union(arms: list[_Rows]) -> _Rows:
     return arms[0].union(*arms[1:], all=True) if len(arms) > 1 else arms[0]
 
 
-def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None) -> list[NanoUSD]:
+def charges(scope: Scope, spans: Sequence[Span], *, mark: datetime | None, known: Fresh | None = None) -> list[NanoUSD]:
     """What each of several, perhaps overlapping, spans cost, in two statements; not by status or stream."""
     assert (scope.status, scope.is_stream, scope.record_id) == ("", None, None)
     parts = [scope.split(span, mark) for span in spans]
     rolled = _rolled_charges(scope, [part.hours for part in parts])
-    rows = _row_charges(scope, {edge for part in parts for edge in part.edges})
+    rows = {known.span: sum(sums.charge for sums in known.sums.values())} if known else {}
+    rows |= _row_charges(scope, {edge for part in parts for edge in part.edges} - rows.keys())
     return [NanoUSD(sum((rows[edge] for edge in part.edges), rolled[n])) for n, part in enumerate(parts)]
 
 
