@@ -1,5 +1,6 @@
 """The filter of the Usage log: every field is a word in the address."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
@@ -187,7 +188,7 @@ class UsageFilterForm(forms.Form):
         """The groups this user may run keys in."""
         return self._with_chosen("group", _groups().rows({"user": self._user.pk}))
 
-    def _with_chosen(self, name: str, rows: list[list[str]]) -> Options:
+    def _with_chosen(self, name: str, rows: Iterable[tuple[str, ...]]) -> Options:
         """The first column, beside which what it is ordered by may stand, and the value in the address even if it is no
         longer one of them."""
         words, chosen = [row[0] for row in rows], self.data.get(name)

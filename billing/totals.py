@@ -238,7 +238,7 @@ def _found(
     for position, edge in enumerate(edges):
         values |= _values_of(f"edge_{position}", edge)
     for row in statement.rows(values):
-        yield tuple(row[:width]), [value or 0 for value in row[width:]]
+        yield row[:width], [value or 0 for value in row[width:]]
 
 
 def spans_of_nearest(

@@ -45,7 +45,8 @@ def decimal_usd(nano: int) -> str:
 def format_usd_short(nano: int, *, significant: int = 4) -> str:
     """For tiles and cells: cents from a dollar up, below it `significant` digits (`$0.004212`), never a lying zero."""
     if nano == 0 or abs(nano) >= NANO_PER_USD:
-        return format_usd(_round_half_up(nano, NANO_PER_USD // 100))
+        cents = (abs(nano) + NANO_PER_USD // 200) // (NANO_PER_USD // 100)
+        return f"{MINUS if nano < 0 else ''}${cents // 100:,}.{cents % 100:02d}"
     step = 10 ** max(len(str(abs(nano))) - significant, 0)
     return format_usd(_round_half_up(nano, step))
 
