@@ -80,8 +80,12 @@ def report(options: argparse.Namespace) -> None:
     from relay.runtime import collect_less_garbage
     from tests.load.addresses import walks
 
-    collect_less_garbage()  # as processes that serve do
-    for walk in list(walks(orders=options.orders)):
+    everywhere = list(walks(orders=options.orders))
+    for walk in everywhere:
+        for address, status in walk.addresses.items():
+            visit(walk.client, address, status)
+    collect_less_garbage()  # as processes do that have served for a while
+    for walk in everywhere:
         heads = "".join(f"{head:>11}" for head in ("p50", "p95", "database", "clock", "statements"))
         print(f"\n{walk.title}\n{'':<{WIDTH}}{heads}")
         for address, status in walk.addresses.items():
