@@ -13,7 +13,7 @@ from billing.totals import BY_MODEL, Scope, _sums_statement, totals_by
 from tests.billing.usage_rows import NOW, make_records, minutes_before
 from tests.factories import make_token
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.money, pytest.mark.django_db]
 
 
 def test_a_statement_finds_what_its_queryset_finds_for_any_values(alice, bob):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Sum
 
-from billing.models import UsageRecord, Wallet
+from billing.models import RollupMark, UsageRecord, Wallet
 from billing.pricing import Usage
 from billing.rollups import roll_up_usage
 from billing.selectors import Change, Funds, Period, dashboard
@@ -59,6 +59,34 @@ def test_totals_buckets_and_shares_are_the_rows(token, period, zone, is_rolled):
             if (at.replace(minute=0, second=0) == bucket.at if period.is_hourly else at.date() == bucket.at)
         ]
         assert bucket.totals.requests == len(same)
+
+
+@pytest.mark.parametrize("zone", [UTC, SHANGHAI], ids=str)
+@pytest.mark.parametrize("period", list(Period))
+@pytest.mark.parametrize("minutes", [17, 95], ids=["running hour", "roll-up late"])
+def test_what_no_roll_up_holds_yet_counts_once_in_every_figure(token, period, zone, minutes):
+    other = make_token(token.user, name="other")
+    make_records(token, minutes_before(NOW, 20, step=6 * 60), model="m0")
+    assert roll_up_usage(now=NOW)
+    now = NOW + timedelta(minutes=minutes)
+    make_records(token, minutes_before(now, 5, step=2), model="m1", usage=Usage(input=700))
+    make_records(other, minutes_before(now, 4, step=3), model="m0", usage=Usage(input=90))
+    make_record(other, at=now - timedelta(minutes=1), status="open")
+
+    def figures():
+        seen = dashboard(token.user, period=period, now=now, zone=zone)
+        return seen.spend, seen.usage, seen.top_keys
+
+    by_roll_ups = figures()
+    RollupMark.objects.all().delete()
+    assert by_roll_ups == figures()
+    _spend, usage, keys = by_roll_ups
+    assert usage.totals.running == 1
+    assert (
+        sum(key.costs.charge for key in keys)
+        == usage.totals.charge
+        == sum(map(sum, (b.charges for b in usage.buckets)))
+    )
 
 
 def test_the_period_before_is_as_long_and_ends_before(token):
